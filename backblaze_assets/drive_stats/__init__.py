@@ -1,0 +1,1 @@
+"""The data: zips, rows, lifetimes and failure rates as pure functions. Imports no Dagster."""
