@@ -1,0 +1,234 @@
+"""From the zips to typed Parquet, one file a day: days in parallel, nothing unpacked to disk."""
+
+import csv
+import io
+import json
+import os
+import threading
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from backblaze_assets import progress
+from backblaze_assets.drive_stats import schema
+from backblaze_assets.drive_stats.archive import Archive, Member
+from backblaze_assets.drive_stats.daily_csv import DailyTable, Reject, read_clean, read_with_care
+from backblaze_assets.drive_stats.inflate import MemberStream, StoppedError
+from backblaze_assets.drive_stats.parquet import read_extra, write_parquet
+from backblaze_assets.origin import KEY, Origin
+from backblaze_assets.storage import write_atomic
+
+REPORT_KEY = "backblaze_assets.report"
+"""Key under which a day's Parquet file holds its report."""
+
+LARGEST_CAPACITY = 100 * 10**12
+"""Bytes; what is larger than any drive is a false reading."""
+
+MOST_WORKERS = 16
+"""Days in flight at most: each takes up to 0.5 GB."""
+
+_PARQUET = {
+    "compression": "zstd",
+    "compression_level": 1,
+    "dictionary_pagesize_limit": 1 << 14,
+    "write_statistics": list(schema.REQUIRED),
+    "store_schema": False,
+}
+"""How a day is written, chosen by measured time and size; see `benchmarks/bench_import.py`."""
+
+
+@dataclass(frozen=True)
+class DayReport:
+    """What the import found in one day's CSV.
+
+    Attributes:
+        day: the day of the file's name.
+        rows_in: rows of the CSV, `rows_kept + rows_rejected`.
+        rows_kept: rows in the Parquet file.
+        rows_rejected: rows set aside, listed in the rejects file with line and reason.
+        duplicates: how many of these repeat a serial number.
+        failures: rows kept with `failure` 1.
+        drives: distinct serial numbers kept.
+        dates_differing: rows kept whose own date is another day, or none.
+        rounded_numbers: values such as 4.00079E+12 that were blanked, by column.
+        unusable_numbers: other values that are no integers or too large for their column and were
+            blanked, by column.
+        bad_capacities: rows kept with a capacity of 0 or less, or of more than 100 TB.
+        unknown_columns: columns that no era up to 2026 has.
+        columns: number of columns.
+        line_end: LF, CRLF or CR.
+        csv_bytes: size of the CSV.
+        data_version: digest of the Parquet file's content.
+        parquet_bytes: size of the Parquet file.
+    """
+
+    day: date
+    rows_in: int
+    rows_kept: int
+    rows_rejected: int
+    duplicates: int
+    failures: int
+    drives: int
+    dates_differing: int
+    rounded_numbers: dict[str, int]
+    unusable_numbers: dict[str, int]
+    bad_capacities: int
+    unknown_columns: list[str]
+    columns: int
+    line_end: str
+    csv_bytes: int
+    data_version: str = ""
+    parquet_bytes: int = 0
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps({**asdict(self), "day": self.day.isoformat()}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "DayReport":
+        """The report that `to_json` wrote."""
+        fields = json.loads(text)
+        return cls(**{**fields, "day": date.fromisoformat(fields["day"])})
+
+
+def import_days(
+    archive: Archive,
+    days: Sequence[date],
+    folder: Path,
+    origin: Origin,
+    workers: int | None = None,
+) -> list[DayReport]:
+    """Import `days` of a zip as `folder/YYYY-MM-DD.parquet`, in parallel.
+
+    Every column of the CSV is there, in its order, typed by `schema.column_type`. Rows that were
+    set aside are in `folder/rejects/YYYY-MM-DD.csv`. Files that are there are written anew.
+    Memory is bounded by the number of days at work, not by the number of days. On an interrupt
+    or an error no further day is begun and those at work are given up.
+
+    Args:
+        archive: the zip, as scanned.
+        days: days that the zip has.
+        folder: where to write; made when missing.
+        origin: what the files say about themselves, without a partition: that is the day.
+        workers: days at work at the same time; one for each processor by default.
+
+    Returns:
+        Reports in the order of `days`.
+
+    Raises:
+        DataError: the zip is damaged, or a CSV lacks a required column.
+    """
+    workers = workers or min(os.cpu_count() or 1, MOST_WORKERS)
+    stop = threading.Event()
+    filled: set[str] = set()
+    with (
+        progress.work(f"importing {archive.path.name}", len(days), "days") as listener,
+        ThreadPoolExecutor(workers, thread_name_prefix="import") as pool,
+    ):
+        tasks = [
+            pool.submit(_import_day, archive, day, folder, origin, filled, stop) for day in days
+        ]
+        try:
+            for task in as_completed(tasks):
+                task.result()
+                listener.advance(1)
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [task.result() for task in tasks]
+
+
+def read_report(path: Path) -> DayReport:
+    """The report of an imported day, from its Parquet file's footer.
+
+    Raises:
+        KeyError: the file was not written by `import_days`.
+    """
+    extra = read_extra(path)
+    return replace(
+        DayReport.from_json(extra[REPORT_KEY]),
+        data_version=Origin.from_json(extra[KEY]).data_version,
+        parquet_bytes=path.stat().st_size,
+    )
+
+
+def _import_day(
+    archive: Archive,
+    day: date,
+    folder: Path,
+    origin: Origin,
+    filled: set[str],
+    stop: threading.Event,
+) -> DayReport:
+    """Import one day. `filled` are the columns that had values on days before; it grows."""
+    member = archive.members[day]
+    daily = _read(archive.path, member, filled, stop)
+    if stop.is_set():
+        raise StoppedError
+    filled.update(
+        name
+        for name in daily.table.column_names
+        if daily.table[name].null_count < daily.table.num_rows
+    )
+    report = _report(daily, day, member.size)
+    # The rejects first: where a day's Parquet file is, all of the day is.
+    _write_rejects(folder / "rejects" / f"{day}.csv", daily.rejects)
+    path = folder / f"{day}.parquet"
+    data_version = write_parquet(
+        daily.table,
+        path,
+        replace(origin, partition=day.isoformat()),
+        {REPORT_KEY: report.to_json()},
+        **_PARQUET,
+    )
+    return replace(report, data_version=data_version, parquet_bytes=path.stat().st_size)
+
+
+def _read(path: Path, member: Member, filled: Collection[str], stop: threading.Event) -> DailyTable:
+    """Read a day's CSV in the fastest way that it allows."""
+    for expected in (frozenset(filled), frozenset[str]()):  # a copy: other days add to it
+        with MemberStream(path, member, stop) as stream:
+            daily = read_clean(stream, member.day, expected)
+        if daily is not None:
+            return daily
+    with MemberStream(path, member, stop) as stream:
+        return read_with_care(stream, member.day)
+
+
+def _report(daily: DailyTable, day: date, csv_bytes: int) -> DayReport:
+    table = daily.table
+    capacity = pl.Series(table["capacity_bytes"])
+    return DayReport(
+        day=day,
+        rows_in=table.num_rows + len(daily.rejects),
+        rows_kept=table.num_rows,
+        rows_rejected=len(daily.rejects),
+        duplicates=daily.duplicates,
+        failures=int(pl.Series(table["failure"]).sum()),
+        drives=table.num_rows,  # every serial number is kept once
+        dates_differing=daily.dates_differing,
+        rounded_numbers=daily.rounded_numbers,
+        unusable_numbers=daily.unusable_numbers,
+        bad_capacities=int((~capacity.is_between(1, LARGEST_CAPACITY)).sum()),
+        unknown_columns=schema.unknown_columns(table.column_names),
+        columns=table.num_columns,
+        line_end=daily.line_end,
+        csv_bytes=csv_bytes,
+    )
+
+
+def _write_rejects(path: Path, rejects: list[Reject]) -> None:
+    """Write the rows set aside, or remove what an earlier import has left."""
+    if not rejects:
+        path.unlink(missing_ok=True)
+        return
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["line", "reason", "row"])
+    writer.writerows((reject.line, reject.reason, reject.text) for reject in rejects)
+    write_atomic(path, text.getvalue().encode())

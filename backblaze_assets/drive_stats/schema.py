@@ -1,0 +1,90 @@
+"""The columns of the daily CSVs: which there are, of which type, and what a header must have.
+
+Eras differ in their columns, 85 in 2013 and 197 in 2024, and in their order; nothing was ever
+removed or renamed. So columns are found by name, and new ones are let through.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+
+import pyarrow as pa
+
+from backblaze_assets.errors import DataError
+
+REQUIRED = ("date", "serial_number", "model", "capacity_bytes", "failure")
+
+LOCATION = (  # since 2023; ids such as 0007 are text
+    "datacenter",
+    "cluster_id",
+    "vault_id",
+    "pod_id",
+    "pod_slot_num",
+    "is_legacy_format",
+)
+
+HEADER_ONLY_DAYS = frozenset({date(2014, 11, 2), date(2015, 11, 1), date(2017, 1, 30)})
+"""Days whose published CSV has a header and no row."""
+
+SMART_IDS = frozenset(
+    {1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 15, 183, 184, 187, 188, 189, 190, 191, 192, 193, 194}
+    | {195, 196, 197, 198, 199, 200, 201, 223, 225, 240, 241, 242, 250, 251, 252, 254, 255}  # 2013
+    | {22, 220, 222, 224, 226}  # 2015
+    | {16, 17, 23, 24, 168, 170, 173, 174, 177, 179, 181, 182, 218, 231, 232, 233, 235}  # 2018
+    | {18}  # 2019
+    | {175, 180, 202, 206, 210, 234, 245, 247, 248}  # 2020
+    | {160, 161, 163, 164, 165, 166, 167, 169, 171, 172, 176, 178, 230, 244, 246}  # 2021
+    | {27, 71, 82, 90}  # 2023
+    | {211, 212}  # 2024
+)
+"""The SMART attributes of all eras up to 2026, by the year in which they came in."""
+
+_SMART = re.compile(r"smart_(\d+)_(normalized|raw)", re.ASCII)
+_MISSPELT = re.compile(r"(smart_\d+_)normailized", re.ASCII)
+
+_TYPES = {
+    "date": pa.date32(),
+    "capacity_bytes": pa.int64(),
+    "failure": pa.int8(),
+}
+
+
+def column_names(header: str, where: str) -> list[str]:
+    """The columns that a header line names; `smart_211_normailized` gets its right name.
+
+    Args:
+        header: the CSV's first line, without its end.
+        where: the zip and member, for messages.
+
+    Raises:
+        DataError: a required column is missing, or two columns have the same name.
+    """
+    names = [_MISSPELT.sub(r"\1normalized", name.strip()) for name in header.split(",")]
+    missing = [name for name in REQUIRED if name not in names]
+    if missing:
+        raise DataError(
+            f"{where}, line 1: no column {', '.join(missing)}. The header must name "
+            f"{', '.join(REQUIRED)}; it begins with {header[:80]!r}."
+        )
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(f"{where}, line 1: more than one column {', '.join(twice)}.")
+    return names
+
+
+def column_type(name: str) -> pa.DataType:
+    """Arrow type of a column; text unless it is known to be something else."""
+    if match := _SMART.fullmatch(name):
+        return pa.int16() if match[2] == "normalized" else pa.int64()
+    return _TYPES.get(name, pa.string())
+
+
+def unknown_columns(names: Sequence[str]) -> list[str]:
+    """Those of `names` that no era up to 2026 has."""
+    return [name for name in names if not _is_known(name)]
+
+
+def _is_known(name: str) -> bool:
+    match = _SMART.fullmatch(name)
+    return int(match[1]) in SMART_IDS if match else name in REQUIRED or name in LOCATION
