@@ -1,0 +1,1 @@
+"""The drawing: layout, frames and video as pure functions. Imports no Dagster."""

@@ -1,0 +1,66 @@
+from datetime import date
+
+import pytest
+
+from backblaze_assets.errors import DataError
+from backblaze_assets.film import text
+from backblaze_assets.film.panel import capacity, capacity_of_drive, long_date
+from backblaze_assets.film.style import Style
+
+TB = 10**12
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 TB"),
+        (849 * TB, "849 TB"),
+        (1_500 * TB, "1.50 PB"),
+        (288_300 * TB, "288.3 PB"),
+        (5_070_000 * TB, "5.07 EB"),
+        (12_345_000 * TB, "12.3 EB"),
+    ],
+)
+def test_capacity_in_few_figures(size, words):
+    assert capacity(size) == words
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (500_107_862_016, "500 GB"),
+        (1_000_204_886_016, "1 TB"),
+        (1_500_301_910_016, "1.5 TB"),
+        (16_000_900_661_248, "16 TB"),
+        (240_057_409_536, "240 GB"),
+    ],
+)
+def test_capacity_of_a_drive_as_its_maker_sells_it(size, words):
+    assert capacity_of_drive(size) == words
+
+
+def test_dates_do_not_depend_on_the_locale():
+    assert long_date(date(2016, 9, 3)) == "3 September 2016"
+
+
+def test_figures_are_of_one_width():
+    for name in (text.LIGHT, text.REGULAR, text.NARROW):
+        widths = {text.width(figure * 10, name, 36) for figure in "0123456789"}
+        assert len(widths) == 1
+
+
+def test_text_is_made_to_fit():
+    name = "HUH721212ALE604"
+    size = text.fitting_size(name, text.NARROW_MEDIUM, (13, 12, 11), 100)
+    assert text.width(name, text.NARROW_MEDIUM, size) <= 100
+    short = text.shortened(name * 3, text.NARROW_MEDIUM, 11, 100)
+    assert short.endswith("…")
+    assert text.width(short, text.NARROW_MEDIUM, 11) <= 100
+    assert text.shortened(name, text.NARROW_MEDIUM, 11, 100) == name
+
+
+def test_styles():
+    assert Style.named("1080p").version != Style.named("2160p").version
+    assert Style.named("1080p").version == Style.named("1080p").version
+    with pytest.raises(DataError, match="2160p"):
+        Style.named("720p")
