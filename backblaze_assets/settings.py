@@ -1,0 +1,67 @@
+"""Settings: environment variables, all with a default."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backblaze_assets.drive_stats.archive import BASE_URL
+from backblaze_assets.errors import DataError
+
+FILMS = ("1080p", "2160p")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user can set.
+
+    Attributes:
+        data: folder with the zips and all results; BACKBLAZE_DATA, default `data` in the current
+            folder. Absolute once constructed.
+        film: the film's format, `1080p` or `2160p`; BACKBLAZE_FILM.
+        download: whether newly published quarters are looked for every day and downloaded;
+            BACKBLAZE_DOWNLOAD, `on` or `off`, which is the default.
+        url: where zips are downloaded from; BACKBLAZE_URL, for a mirror.
+        partitions_per_tick: how many partitions the nightly schedule asks for at a time;
+            BACKBLAZE_PARTITIONS_PER_TICK.
+
+    Raises:
+        DataError: a setting has a value that it cannot have.
+    """
+
+    data: Path = field(default=Path("data"))
+    film: str = "1080p"
+    download: bool = False
+    url: str = BASE_URL
+    partitions_per_tick: int = 1000
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", Path(self.data).expanduser().absolute())
+        if self.film not in FILMS:
+            raise DataError(f"BACKBLAZE_FILM is {self.film!r}; it can be {' or '.join(FILMS)}.")
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """The settings of this process."""
+        return cls(
+            data=Path(os.environ.get("BACKBLAZE_DATA") or "data"),
+            film=os.environ.get("BACKBLAZE_FILM") or "1080p",
+            download=_switch("BACKBLAZE_DOWNLOAD"),
+            url=(os.environ.get("BACKBLAZE_URL") or BASE_URL).rstrip("/"),
+            partitions_per_tick=_count("BACKBLAZE_PARTITIONS_PER_TICK", 1000),
+        )
+
+
+def _switch(name: str) -> bool:
+    """A variable that is `on` or `off`; off when it is not set."""
+    text = os.environ.get(name) or "off"
+    if text not in ("on", "off"):
+        raise DataError(f"{name} is {text!r}; it can be on or off.")
+    return text == "on"
+
+
+def _count(name: str, default: int) -> int:
+    """A variable that is a number of at least 1."""
+    text = os.environ.get(name) or str(default)
+    if not (text.isdecimal() and int(text) > 0):
+        raise DataError(f"{name} is {text!r}; it can be a number of at least 1.")
+    return int(text)

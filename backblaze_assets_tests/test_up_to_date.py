@@ -1,0 +1,158 @@
+"""Nothing is computed twice: what is made again after a change, and what is not."""
+
+import runpy
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from backblaze_assets import code_version
+from backblaze_assets.lineage import RULES, Status
+from backblaze_assets.runner import Ran
+from backblaze_assets_tests.conftest import Project, write_fleet
+from backblaze_assets_tests.repack import repack
+
+# Code: which assets get another version when a module of the package changes
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch) -> Path:
+    """A copy of the package, whose code counts instead of that of the package itself."""
+    folder = tmp_path / code_version.PACKAGE.name
+    shutil.copytree(code_version.PACKAGE, folder)
+    monkeypatch.setattr(code_version, "PACKAGE", folder)
+    return folder
+
+
+def out_of_date(package: Path) -> set[str]:
+    """Assets that have another code version in the copy."""
+    rules = runpy.run_path(str(package / "lineage.py"))["RULES"]
+    return {asset for asset in RULES if rules[asset].code_version != RULES[asset].code_version}
+
+
+def test_comments_and_docstrings_make_nothing_out_of_date(package):
+    for path in package.rglob("*.py"):
+        path.write_text(f'"""Another docstring."""\n{path.read_text("utf-8")}\n# Why.\n', "utf-8")
+    assert out_of_date(package) == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("cli", set()),
+        ("event_log", set()),
+        ("automation/following", set()),
+        ("assets/frames", set()),
+        ("drive_stats/afr", {"afr_table"}),
+        ("drive_stats/daily", {"daily_stats", "afr_table"}),  # for its schema
+        ("film/layout", {"film_layout", "frames", "movie"}),
+        ("film/encode", {"movie_clip", "movie"}),
+    ],
+)
+def test_changed_code_makes_exactly_the_assets_out_of_date_that_use_it(package, module, expected):
+    path = package / f"{module}.py"
+    path.write_text(path.read_text("utf-8") + "\nONE_MORE = 1\n", "utf-8")
+    assert out_of_date(package) == expected
+
+
+# Inputs: what is made again from a project in which everything is up to date
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory) -> Iterator[Project]:
+    root = tmp_path_factory.mktemp("up_to_date") / "data"
+    write_fleet(root)
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Project(root, instance)
+
+
+@pytest.fixture
+def settled(ours: Project) -> Project:
+    """A project in which everything is up to date, whatever another test has changed."""
+    ours.update()
+    return ours
+
+
+def test_nothing_runs_when_nothing_has_changed(settled):
+    assert settled.update() == []
+
+
+def test_the_same_zip_downloaded_again_leads_to_nothing(settled):
+    before = (settled.root / "data_2013.zip").read_bytes()
+    repack(settled.root / "data_2013.zip")
+    assert (settled.root / "data_2013.zip").read_bytes() != before
+    assert settled.update() == []
+
+
+def test_one_changed_day_leads_to_what_is_made_from_it_and_nothing_else(settled):
+    repack(settled.root / "data_2013.zip", changed_day="2013-07-02")
+    layout = settled.lineage().ledger.version("film_layout")
+    ran = settled.update()
+    assert ran[:5] == [
+        Ran("raw_quarter", 1),
+        Ran("daily_stats", 1),
+        Ran("drive_lifetimes", 1),
+        Ran("afr_table", 1),
+        Ran("film_layout", 1),
+    ]
+    # The layout is the same, so the frames of the other quarter are not drawn again.
+    assert settled.lineage().ledger.version("film_layout") == layout
+    assert ran[5:] == [Ran("frames", 6), Ran("movie_clip", 1), Ran("movie", 1)]
+
+
+def test_identical_output_stops_what_comes_after(settled):
+    """A column that only `raw_quarter` keeps: what is made from that day comes out the same."""
+    repack(settled.root / "data_2013.zip", changed_day="2013-06-30", column="smart_197_raw")
+    later = settled.folder.drive_lifetimes(date(2013, 7, 1)) / "drives.parquet"
+    before = later.stat()
+    assert settled.update() == [
+        Ran("raw_quarter", 1),
+        Ran("daily_stats", 1),
+        Ran("drive_lifetimes", 2),  # the second one continues the first
+    ]
+    assert later.stat().st_mtime_ns == before.st_mtime_ns  # and is kept, as that is the same
+
+
+def test_a_history_that_changes_in_the_middle_takes_one_run(settled):
+    repack(settled.root / "data_2013.zip", changed_day="2013-06-30")
+    ran = settled.update()
+    assert [one for one in ran if one.asset == "drive_lifetimes"] == [Ran("drive_lifetimes", 2)]
+    assert len({one.asset for one in ran}) == len(ran)
+
+
+@pytest.mark.parametrize("asset", ["daily_stats", "film_layout", "movie_clip"])
+def test_changed_code_runs_that_asset_and_no_other_when_it_makes_the_same(
+    settled, monkeypatch, asset
+):
+    monkeypatch.setitem(RULES, asset, replace(RULES[asset], code_version="another"))
+    lineage = settled.lineage()
+    stale = {
+        (name, lineage.status(name, key))
+        for name in RULES
+        for key in lineage.expected(name)
+        if lineage.status(name, key) is not Status.UP_TO_DATE
+    }
+    assert stale == {(asset, Status.OUT_OF_DATE)}
+    assert settled.update() == [Ran(asset, len(lineage.expected(asset)))]
+
+
+def test_a_zip_that_was_removed_makes_nothing_out_of_date(settled):
+    path = settled.root / "data_2013.zip"
+    content = path.read_bytes()
+    path.unlink()
+    try:
+        assert settled.update() == []
+    finally:
+        path.write_bytes(content)
+
+
+def test_a_new_quarter_leads_to_that_quarter_and_what_spans_all(settled):
+    write_fleet(settled.root, date(2014, 1, 1), date(2014, 1, 3))
+    ran = {one.asset: one.partitions for one in settled.update()}
+    assert ran["raw_quarter"] == ran["drive_lifetimes"] == ran["afr_table"] == 1
+    assert ran["daily_stats"] == 3
+    assert ran["movie"] == 1
