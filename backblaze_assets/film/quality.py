@@ -67,7 +67,7 @@ def _fault(path: Path, style: Style, *, decode: bool) -> str | None:
                 image.load()
             return None
     except OSError as error:
-        return error.strerror or str(error)
+        return error.strerror or f"cannot be decoded: {error}"
 
 
 def clips_complete(clips: Mapping[date, tuple[Path, int]], style: Style) -> Verdict:

@@ -41,10 +41,10 @@ def shrink(path):
     ("damage", "what"),
     [
         (cut, "it ends early"),
-        (garble, "cannot load this image"),
+        (garble, "cannot be decoded"),
         (shrink, "1280 x 720 pixels"),
         (lambda path: path.unlink(), "No such file or directory"),
-        (lambda path: path.write_bytes(b"GIF89a"), "cannot identify image file"),
+        (lambda path: path.write_bytes(b"GIF89a"), "cannot be decoded"),
     ],
 )
 def test_frames_that_are_not_whole_are_named(tmp_path, damage, what):
