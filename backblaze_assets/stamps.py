@@ -5,8 +5,8 @@ from pathlib import Path
 
 from backblaze_assets.drive_stats.parquet import read_extra
 from backblaze_assets.errors import DataError
+from backblaze_assets.film.jpeg import read_comment
 from backblaze_assets.film.probe import probe
-from backblaze_assets.film.render import read_comment
 from backblaze_assets.origin import KEY, Origin
 
 

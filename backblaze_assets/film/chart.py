@@ -39,7 +39,7 @@ def draw(
         style: colours and size.
 
     Returns:
-        An RGB image, `DAYS` by `HEIGHT` times the style's scale.
+        An image of mode RGBX, `DAYS` by `HEIGHT` times the style's scale.
     """
     scale = style.scale
     pixels = np.full((HEIGHT * scale, DAYS * scale), BELOW, np.uint8)
@@ -54,7 +54,7 @@ def draw(
         _lane(pixels[top:bottom], values, first_colour, scale)
     indexed = Image.fromarray(pixels, "P")
     indexed.putpalette(_palette(style))
-    strip = indexed.convert("RGB")
+    strip = indexed.convert("RGBX")
     for year, x in years:
         label, size = str(year), 12 * scale
         half = text.width(label, text.NARROW, size) // 2

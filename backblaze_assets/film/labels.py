@@ -12,6 +12,7 @@ from PIL import Image
 from backblaze_assets.drive_stats.models import display_model
 from backblaze_assets.film import panel, text
 from backblaze_assets.film.fleet import days_since, model_rows, running
+from backblaze_assets.film.jpeg import Mask, touch
 from backblaze_assets.film.layout import Layout, Segment
 from backblaze_assets.film.style import NEW_DAYS, Style
 
@@ -68,10 +69,11 @@ class Label:
 class Labels:
     """Keeps the labels on the planes of a picture up to date, and tells rings where not to be."""
 
-    def __init__(self, labels: Sequence[Label], style: Style) -> None:
+    def __init__(self, labels: Sequence[Label], style: Style, height: int, width: int) -> None:
+        """Prepare for a canvas of `height` x `width` pixels, on which no label is drawn yet."""
         self.labels = labels
         self.background = style.background[0]
-        self.ring_limit: Bytes = np.empty((style.height, style.width), np.uint8)
+        self.ring_limit: Bytes = np.empty((height, width), np.uint8)
         """The highest opacity that a ring may have in each pixel, so that text stays readable."""
         self.forget()
 
@@ -80,12 +82,13 @@ class Labels:
         self.drawn = [HIDDEN] * len(self.labels)
         self.ring_limit[:] = 255
 
-    def draw(self, planes: Bytes, day: int) -> None:
+    def draw(self, planes: Bytes, day: int, changed: Mask) -> None:
         """Draw on `planes` what looks different on `day` than when it was drawn last.
 
         Args:
             planes: red, and green and blue, of the picture, (2, height, width).
             day: counted from the first day of the history.
+            changed: tiles, (rows, columns), in which those that are drawn on are marked.
         """
         for number, label in enumerate(self.labels):
             strength = label.strength(day)
@@ -96,6 +99,7 @@ class Labels:
                 for plane, white in zip(planes, (label.red, label.cyan), strict=True):
                     plane[box] = self._on_background(white, strength)
                 self.ring_limit[box] = 255 - label.cover if strength else 255
+                touch(changed, label.x, label.y, label.x + width, label.y + height)
 
     def _on_background(self, white: Bytes, strength: float) -> Bytes:
         added = white * (strength * (255 - self.background) / 255)
@@ -117,6 +121,7 @@ def labels(
     """
     first_seen = days_since(start, drives["first_seen"])
     left_on = days_since(start, drives.select(pl.coalesce("failed_on", "removed_on")).to_series())
+    makers, capacities = drives["maker"], drives["capacity_bytes"]
     blocks = model_rows(drives)
     found = []
     for segment in layout.segments:
@@ -124,8 +129,7 @@ def labels(
         if segment.first_slot < count:
             rows = slice(row, row + count)
             in_service = running(first_seen[rows], days) > running(left_on[rows], days)
-            maker, capacity_bytes = drives.select("maker", "capacity_bytes").row(row)
-            planes = _planes(segment, maker, capacity_bytes, layout, style)
+            planes = _planes(segment, makers[row], capacities[row], layout, style)
             since = int(first_seen[row + segment.first_slot])
             found.append(Label(segment.x, segment.bottom, since, in_service, *planes))
     return found

@@ -87,9 +87,12 @@ def capacity_of_drive(size: int) -> str:
 
 @cache
 def background(style: Style, *, synthetic: bool) -> Image.Image:
-    """What stays on the panel: captions, legend, credit or a warning. Not to be drawn on."""
+    """What stays on the panel: captions, legend, credit or a warning. Not to be drawn on.
+
+    Of mode RGBX, whose pixels are in memory as they are on the canvas.
+    """
     scale = style.scale
-    panel = Image.new("RGB", (style.width, style.panel * scale), style.panel_background)
+    panel = Image.new("RGBX", (style.width, style.panel * scale), style.panel_background)
     captions = ("Total capacity", "Drives in service", "Failed so far")
     for number, caption in enumerate(captions):
         x = (FIGURES_X + number * FIGURE_PITCH) * scale

@@ -1,7 +1,7 @@
 """The picture of a day, and all pictures of quarters in parallel.
 
 A frame is a pure function of the quarter's table of drives, the layout and the style. To be fast,
-a renderer keeps the squares of the day drawn last and repaints only those that change; a frame
+a renderer keeps the picture of the day drawn last and draws and encodes only what changes; a frame
 drawn from nothing is the same to the byte.
 """
 
@@ -20,7 +20,7 @@ import polars as pl
 from PIL import Image
 
 from backblaze_assets import progress
-from backblaze_assets.film import chart, panel
+from backblaze_assets.film import chart, jpeg, panel
 from backblaze_assets.film.fleet import fleet
 from backblaze_assets.film.labels import Labels, labels
 from backblaze_assets.film.layout import Layout
@@ -71,18 +71,24 @@ class Renderer:
         self.weekly[7:] -= self.fleet.failed[:-7]
         self.side = layout.cell - style.gap(layout.cell)
         self._corner = self.fleet.y * style.width + self.fleet.x
-        rows, columns = np.divmod(np.arange(self.side * self.side), self.side)
-        self._square = (rows * style.width + columns).astype(np.int32)
-        # Below the panel green and blue are the same everywhere, so two planes make the picture.
-        self._planes, self._ringed = np.empty((2, 2, style.height, style.width), np.uint8)
-        red, cyan = (_view(plane) for plane in self._ringed)
-        self._bands = red, cyan, cyan
-        self._rings = Rings(self.side, style)
-        self._labels = Labels(labels(drives, self.start, span, layout, style), style)
+        down, right = np.divmod(np.arange(self.side * self.side), self.side)
+        self._square = (down * style.width + right).astype(np.int32)
+        rows, columns = jpeg.tiles(style.height, style.width)
+        height = rows * jpeg.TILE_HEIGHT
+        # Below the panel green and blue are the same everywhere, so two planes are enough.
+        self._planes = np.empty((2, height, style.width), np.uint8)
+        self._canvas = np.empty((height, style.width), jpeg.PIXEL)
+        self._changed = np.ones((rows, columns), np.bool_)
+        self._ringed = np.zeros((rows, columns), np.bool_)
+        self._encoder = jpeg.Encoder(style.height, style.width, style.jpeg_quality)
+        self._rings = Rings(self.side, rows, columns, style.scale)
+        shown = labels(drives, self.start, span, layout, style)
+        self._labels = Labels(shown, style, height, style.width)
         self._notices = _notices(days)
         synthetic = days.filter("synthetic")["date"]
         self._synthetic_from = date.max if synthetic.is_empty() else synthetic[0]
         self._day: int | None = None
+        self._band: jpeg.Pixels | None = None
 
     def frame(self, day: date, shown: date | None = None) -> npt.NDArray[np.uint8]:
         """The frame of `day` as an array (height, width, 3), red green blue.
@@ -91,21 +97,41 @@ class Renderer:
             day: for which squares and rings are drawn; it may lie after the last day.
             shown: the day whose date and figures stand in the panel; by default `day`.
         """
-        return np.array(self.picture(day, shown))
+        self._draw(day, shown or day)
+        pixels = self._canvas[: self.style.height, :, None].view(np.uint8)
+        return pixels[..., :3].copy()
 
-    def picture(self, day: date, shown: date | None = None) -> Image.Image:
-        """As `frame`, as an image of mode RGB."""
+    def encoded(self, day: date, shown: date | None = None) -> bytes:
+        """As `frame`, as a JPEG file."""
+        self._draw(day, shown or day)
+        # What is below the picture in the last row of tiles is not seen, only encoded.
+        self._canvas[self.style.height :] = self._canvas[self.style.height - 1]
+        content = self._encoder.encode(self._canvas, self._changed)
+        self._changed[:] = False
+        return content
+
+    def _draw(self, day: date, shown: date) -> None:
+        """Bring the canvas to `day`, and mark the tiles that have changed."""
         number = (day - self.start).days
-        self._paint(number)
+        changed = self._paint(number)
         failed = self.fleet.failures.between(number - RING_DAYS, number)
         ages = number - self.fleet.failed_on[failed]
-        x, y = self.fleet.x[failed], self.fleet.y[failed]
-        self._rings.draw(x, y, ages, self._labels.ring_limit, self._planes, self._ringed)
-        picture = Image.merge("RGB", self._bands)
-        band = panel.background(self.style, synthetic=day >= self._synthetic_from)
-        picture.paste(band, (0, 0))
-        panel.draw(picture, self.figures(shown or day), self.style)
-        return picture
+        ringed = self._rings.place(self.fleet.x[failed], self.fleet.y[failed], ages)
+        changed |= ringed | self._ringed
+        self._ringed = ringed.copy()
+        numbers = np.flatnonzero(changed)
+        self._rings.blend(numbers, self._planes, self._labels.ring_limit, self._canvas)
+        self._changed |= changed
+        self._draw_panel(day, shown)
+
+    def _draw_panel(self, day: date, shown: date) -> None:
+        drawn = panel.background(self.style, synthetic=day >= self._synthetic_from).copy()
+        panel.draw(drawn, self.figures(shown), self.style)
+        band = np.asarray(drawn).view(jpeg.PIXEL)[..., 0]
+        if self._band is not None:
+            touched = jpeg.differing(band, self._band)
+            self._changed[: len(touched)] |= touched
+        self._canvas[: len(band)] = self._band = band
 
     def figures(self, day: date) -> panel.Figures:
         """What the panel says about `day`."""
@@ -120,12 +146,14 @@ class Renderer:
             self._notices.get(day, ""),
         )
 
-    def _paint(self, day: int) -> None:
-        """Bring squares and labels to `day`."""
+    def _paint(self, day: int) -> jpeg.Mask:
+        """Bring squares and labels to `day`, and tell the tiles in which some may have changed."""
         drives = self.fleet
+        touched = np.zeros_like(self._changed)
         if self._day is None or not 0 <= day - self._day <= FAR:
             self._planes[:] = self.style.background[0]
             self._labels.forget()
+            touched[:] = True
             changed = np.arange(np.searchsorted(drives.first_seen, np.int32(day), "right"))
         else:
             bounds = np.array((self._day - NEW_DAYS, day + 1), np.int32)
@@ -142,8 +170,11 @@ class Renderer:
         flat = self._planes.reshape(2, -1)
         flat[0, pixels] = red[:, None]
         flat[1, pixels] = cyan[:, None]
-        self._labels.draw(self._planes, day)
+        x, y = drives.x[changed], drives.y[changed]
+        jpeg.touch(touched, x, y, x + self.side, y + self.side)
+        self._labels.draw(self._planes, day, touched)
         self._day = day
+        return touched
 
     def _colours(self, numbers: npt.NDArray[np.int64], day: int) -> tuple[Bytes, Bytes]:
         """Red, and green and blue, on `day` of drives that all have been seen by then."""
@@ -156,12 +187,6 @@ class Renderer:
         red[failed] = 255
         cyan[failed] = _FADE[np.minimum(since[failed], FADE_DAYS)]
         return red, cyan
-
-
-def _view(plane: Bytes) -> Image.Image:
-    """An image of mode L that shows what `plane` holds at any time, without a copy."""
-    height, width = plane.shape
-    return Image.frombuffer("L", (width, height), plane, "raw", "L", 0, 1)
 
 
 def _notices(days: pl.DataFrame) -> dict[date, str]:
@@ -290,10 +315,10 @@ def _render_chunk(
     renderer = open_renderer(chunk.lifetimes, layout, style)
     for day, path in zip(chunk.days, paths, strict=True):
         go_on_or_stop()
-        plain = encode(renderer.picture(day), style)
+        plain = renderer.encoded(day)
         version = hashlib.blake2b(plain, digest_size=16).hexdigest()
         origin = replace(chunk.origin, partition=day.isoformat(), data_version=version)
-        content = with_comment(plain, origin.to_json())
+        content = jpeg.with_comment(plain, origin.to_json())
         write_atomic(path, content, sync=False)
         figures = renderer.figures(day)
         yield (
@@ -316,38 +341,7 @@ def render_closing(lifetimes: Path, layout: Layout, style: Style) -> Iterator[by
     renderer = open_renderer(lifetimes, layout, style)
     last: date = renderer.days["date"][-1]
     for number in range(1, style.closing_frames + 1):
-        yield encode(renderer.picture(last + timedelta(days=number), last), style)
-
-
-def encode(picture: Image.Image, style: Style) -> bytes:
-    """`picture` as a JPEG file."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=style.jpeg_quality, subsampling=style.jpeg_subsampling)
-    return buffer.getvalue()
-
-
-_START, _COMMENT = b"\xff\xd8", b"\xff\xfe"
-
-
-def with_comment(jpeg: bytes, comment: str) -> bytes:
-    """The JPEG file `jpeg` with a comment (COM segment) after its start.
-
-    Raises:
-        ValueError: the comment is longer than a segment may be, 65,533 bytes.
-    """
-    data = comment.encode()
-    if len(data) > 65533:
-        raise ValueError(f"a JPEG comment may have 65,533 bytes, not {len(data):,}")
-    return b"".join([_START, _COMMENT, (len(data) + 2).to_bytes(2, "big"), data, jpeg[2:]])
-
-
-def read_comment(path: Path) -> str | None:
-    """The comment that `with_comment` put into the JPEG file at `path`; None if there is none."""
-    with path.open("rb") as file:
-        head = file.read(6)
-        if head[:4] != _START + _COMMENT:
-            return None
-        return file.read(int.from_bytes(head[4:], "big") - 2).decode(errors="replace")
+        yield renderer.encoded(last + timedelta(days=number), last)
 
 
 def thumbnail(path: Path, width: int) -> bytes:

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from backblaze_assets.film.style import RING_DAYS, Style
+from backblaze_assets.film.jpeg import TILE_HEIGHT, TILE_WIDTH, Mask, Pixels, lines, touch
+from backblaze_assets.film.style import RING_DAYS
 
-BAND_PIXELS = 2**17
-"""Pixels that are blended at a time: few enough for the processor's cache."""
+AT_ONCE = 128
+"""Tiles that are blended at a time: few enough for the processor's cache."""
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int32]
@@ -24,56 +25,70 @@ Wide = npt.NDArray[np.uint16]
 class Rings:
     """Draws rings around squares of one size."""
 
-    def __init__(self, side: int, style: Style) -> None:
-        """Prepare for squares with sides of `side` pixels."""
-        self.rings = [shape(age, side, style.scale) for age in range(RING_DAYS)]
-        self.margin = len(self.rings[-1])  # so that no ring needs to be clipped
+    def __init__(self, side: int, rows: int, columns: int, scale: int) -> None:
+        """Prepare for squares with sides of `side` pixels on a canvas of tiles."""
+        self.rings = [shape(age, side, scale) for age in range(RING_DAYS)]
         self.sizes = np.array([len(ring) for ring in self.rings])
         self.offsets = (side - self.sizes) // 2
-        width, height = style.width, style.height
-        padded = (height + 2 * self.margin, width + 2 * self.margin)
-        self.opacity = np.zeros(padded, np.uint8)
-        self.top = style.panel * style.scale
-        self.rows = BAND_PIXELS // width
-        self.wide = np.empty((self.rows, width), np.uint16)
+        # Room around the canvas, in whole tiles, so that no ring needs to be clipped.
+        self.above = -(-len(self.rings[-1]) // TILE_HEIGHT)
+        self.beside = -(-len(self.rings[-1]) // TILE_WIDTH)
+        self.columns = columns
+        self.wider = columns + 2 * self.beside
+        higher = rows + 2 * self.above
+        self.opacity = np.zeros((higher * TILE_HEIGHT, self.wider * TILE_WIDTH), np.uint8)
+        self.reached: Mask = np.zeros((higher, self.wider), np.bool_)
+        self.wide = np.empty(AT_ONCE * TILE_HEIGHT * TILE_WIDTH, np.uint16)
 
-    def draw(
-        self, x: Ints, y: Ints, ages: Ints, limit: Bytes, planes: Bytes, result: Bytes
-    ) -> None:
-        """Draw rings over the two planes of a picture, from the panel down.
+    def place(self, x: Ints, y: Ints, ages: Ints) -> Mask:
+        """Put rings in their places, the stronger one in front, and none elsewhere.
 
         Args:
             x: left edge in pixels of the square of each drive that has a ring.
             y: its upper edge.
             ages: days since its failure, 0 to `RING_DAYS` - 1.
-            limit: the highest opacity allowed in each pixel, (height, width).
-            planes: red, and green and blue, (2, height, width).
-            result: the planes with the rings.
+
+        Returns:
+            Which tiles of the canvas they reach, (rows, columns).
         """
-        left, top = x + self.offsets[ages], y + self.offsets[ages]
-        bottom = top + self.sizes[ages]
-        self._gather(left, top, ages)
-        inside = self.opacity[self.margin : -self.margin, self.margin : -self.margin]
-        for first in range(self.top, len(limit), self.rows):
-            rows = slice(first, min(first + self.rows, len(limit)))
-            if ((top < rows.stop) & (bottom > first)).any():
-                opacity = np.minimum(inside[rows], limit[rows])
-                wide = self.wide[: len(opacity)]
-                _blend(opacity, planes[:, rows], result[:, rows], wide)
-            else:
-                result[:, rows] = planes[:, rows]
-
-    def _gather(self, left: Ints, top: Ints, ages: Ints) -> None:
-        """Put the rings in their places in `opacity`, and nothing elsewhere."""
         self.opacity[:] = 0
-        lefts, tops = (left + self.margin).tolist(), (top + self.margin).tolist()
-        for x, y, age in zip(lefts, tops, ages.tolist(), strict=True):
-            ring = self.rings[age]
-            below = self.opacity[y : y + len(ring), x : x + len(ring)]
-            np.maximum(below, ring, out=below)
+        self.reached[:] = False
+        left = x + self.offsets[ages] + self.beside * TILE_WIDTH
+        top = y + self.offsets[ages] + self.above * TILE_HEIGHT
+        right, bottom = left + self.sizes[ages], top + self.sizes[ages]
+        touch(self.reached, left, top, right, bottom)
+        for x0, y0, x1, y1, age in np.stack([left, top, right, bottom, ages]).T.tolist():
+            below = self.opacity[y0:y1, x0:x1]
+            np.maximum(below, self.rings[age], out=below)
+        return self.reached[self.above : -self.above, self.beside : -self.beside]
+
+    def blend(
+        self, numbers: npt.NDArray[np.intp], planes: Bytes, limit: Bytes, canvas: Pixels
+    ) -> None:
+        """Draw some tiles with the rings that are placed.
+
+        Args:
+            numbers: of the tiles.
+            planes: red, and green and blue, below the rings, (2, height, width).
+            limit: the highest opacity allowed in each pixel, (height, width).
+            canvas: where the tiles are drawn, (height, width).
+        """
+        padded = self.opacity.reshape(-1, TILE_WIDTH)
+        limits = limit.reshape(-1, TILE_WIDTH)
+        red, cyan = planes.reshape(2, -1, TILE_WIDTH)
+        pixels = canvas.reshape(-1, TILE_WIDTH)
+        for first in range(0, len(numbers), AT_ONCE):
+            some = numbers[first : first + AT_ONCE]
+            row, column = np.divmod(some, self.columns)
+            there = (row + self.above) * self.wider + column + self.beside
+            at = lines(some, self.columns).ravel()
+            opacity = padded.take(lines(there, self.wider).ravel(), axis=0)
+            np.minimum(opacity, limits.take(at, axis=0), out=opacity)
+            wide = self.wide[: opacity.size].reshape(opacity.shape)
+            pixels[at] = _blend(opacity, red.take(at, axis=0), cyan.take(at, axis=0), wide)
 
 
-def _blend(opacity: Bytes, planes: Bytes, result: Bytes, wide: Wide) -> None:
+def _blend(opacity: Bytes, red: Bytes, cyan: Bytes, wide: Wide) -> Pixels:
     """Blend rings with red, and with green and blue.
 
     With o for opacity and t = 255 - o, red becomes 255 - (255 - red) * t / 255, and green and blue
@@ -82,17 +97,20 @@ def _blend(opacity: Bytes, planes: Bytes, result: Bytes, wide: Wide) -> None:
 
     Args:
         opacity: of the rings.
-        planes: red, and green and blue (cyan), below the rings.
-        result: the same with the rings.
+        red: below the rings.
+        cyan: green and blue below the rings.
         wide: room for products, of the shape of `opacity`.
+
+    Returns:
+        The pixels with the rings, of the same shape.
     """
-    red, cyan = planes
     transparency = ~opacity
     np.multiply(~red, transparency, out=wide, dtype=np.uint16)
-    np.subtract(255, _divided(wide), out=result[0], casting="unsafe")
+    pixels = 255 - _divided(wide).astype(np.uint32)
     np.add(cyan, opacity, out=wide, dtype=np.uint16)
     np.multiply(wide, transparency, out=wide)
-    result[1] = _divided(wide)
+    pixels += _divided(wide).astype(np.uint32) * 0x010100
+    return pixels
 
 
 def _divided(wide: Wide) -> Wide:

@@ -35,8 +35,7 @@ class Style:
         gutter: free space between columns.
         label: height of a label, below its block.
         stack: free space between a block and the label of the block above it.
-        jpeg_quality: Pillow's JPEG quality.
-        jpeg_subsampling: Pillow's chroma subsampling; 2 is 4:2:0, what the video has as well.
+        jpeg_quality: Pillow's JPEG quality; colours are halved both ways, as in the video.
     """
 
     name: str
@@ -59,7 +58,6 @@ class Style:
     service: Colour = (128, 160, 190)
     warning: Colour = (255, 190, 60)
     jpeg_quality: int = 92
-    jpeg_subsampling: int = 2
 
     @classmethod
     def named(cls, name: str) -> "Style":

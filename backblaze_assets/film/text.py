@@ -52,7 +52,7 @@ def put(
     """Write `text` on `image` and return the x after it.
 
     Args:
-        image: of mode RGB or L.
+        image: of mode RGB, RGBX or L.
         x: where the text begins (anchor `l`), its middle (`m`) or its end (`r`).
         baseline: y of the baseline.
         text: one line.
