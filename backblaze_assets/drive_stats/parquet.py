@@ -1,8 +1,8 @@
 """Parquet files that carry their origin and whose data version is a digest of their content."""
 
 import hashlib
+import io
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -12,41 +12,21 @@ from backblaze_assets.origin import KEY, Origin
 from backblaze_assets.storage import atomic_path
 
 
-class _HashingFile:
-    """A file opened for writing that digests what passes through it."""
+class _HashingFile(io.RawIOBase):
+    """Writes to a file and digests what passes through it."""
 
-    def __init__(self, raw: BinaryIO) -> None:
-        self.raw = raw
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
         self.hasher = hashlib.blake2b(digest_size=16)
 
-    def write(self, data: Any) -> int:  # noqa: ANN401 - whatever has a buffer
+    def writable(self) -> bool:
+        """Yes."""
+        return True
+
+    def write(self, data: Any, /) -> int:  # noqa: ANN401 - whatever has a buffer
         """Write and digest `data`, bytes or a pyarrow buffer; return the number of bytes."""
         self.hasher.update(data)
-        return self.raw.write(data)
-
-    def flush(self) -> None:
-        """Flush the file below."""
-        self.raw.flush()
-
-    def close(self) -> None:
-        """Close the file below."""
-        self.raw.close()
-
-    @property
-    def closed(self) -> bool:
-        """Whether the file below is closed."""
-        return self.raw.closed
-
-    def __enter__(self) -> "_HashingFile":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        return self.file.write(data)
 
 
 def write_parquet(
@@ -70,8 +50,8 @@ def write_parquet(
         options: passed to `pyarrow.parquet.ParquetWriter`; compression is zstd unless given.
     """
     options.setdefault("compression", "zstd")
-    with atomic_path(path) as unfinished, unfinished.open("wb") as raw:
-        sink = _HashingFile(raw)
+    with atomic_path(path) as unfinished, unfinished.open("wb") as file:
+        sink = _HashingFile(file)
         sink.hasher.update(str(table.schema.remove_metadata()).encode())
         with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), table.schema, **options) as writer:
             writer.write_table(table)
