@@ -6,7 +6,8 @@ runs them once, over all its partitions; those at fault are in the table of the 
 run of the asset, as the UI can start them, they look at all partitions that there are.
 
 ERROR is for what makes the results wrong, WARN for what a person should look at. A blocking check
-that fails with ERROR stops the run, so nothing is made from what is wrong.
+that fails with ERROR stops the run and, by `lineage`, all later ones, so that nothing is made from
+what is wrong.
 
 https://docs.dagster.io/guides/test/asset-checks
 """
@@ -26,7 +27,8 @@ from backblaze_assets.drive_stats.quality import ImportedDay
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.errors import DataError
 from backblaze_assets.film import quality as film_quality
-from backblaze_assets.lineage import Lineage
+from backblaze_assets.lineage import BLOCKING, Lineage
+from backblaze_assets.records import PARTITIONS
 from backblaze_assets.resources import Data
 from backblaze_assets.verdict import Verdict
 
@@ -249,18 +251,26 @@ class Check:
         asset: the asset's key.
         judge: the check; gives its name and description as well.
         severity: of a failure.
-        blocking: whether a failure with ERROR stops the run.
     """
 
     asset: str
     judge: Callable[[Scope], Verdict]
     severity: dg.AssetCheckSeverity = WARN
-    blocking: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.judge.__name__
+
+    @property
+    def blocking(self) -> bool:
+        """Whether nothing is made from what it refuses."""
+        return self.name in BLOCKING.get(self.asset, ())
 
 
 CHECKS = (
     Check("raw_quarter", days_present),
-    Check("raw_quarter", rows_accounted_for, ERROR, blocking=True),
+    Check("raw_quarter", rows_accounted_for, ERROR),
     Check("raw_quarter", no_duplicates),
     Check("raw_quarter", rows_readable),
     Check("raw_quarter", dates_agree),
@@ -268,13 +278,13 @@ CHECKS = (
     Check("raw_quarter", columns_known),
     Check("raw_quarter", models_stable),
     Check("daily_stats", days_whole),
-    Check("drive_lifetimes", drives_once, ERROR, blocking=True),
-    Check("drive_lifetimes", slots_gapless, ERROR, blocking=True),
+    Check("drive_lifetimes", drives_once, ERROR),
+    Check("drive_lifetimes", slots_gapless, ERROR),
     Check("drive_lifetimes", exposure_agrees, ERROR),
     Check("afr_table", agrees_with_daily_stats, ERROR),
     Check("afr_table", agrees_with_published),
-    Check("frames", frames_whole, ERROR, blocking=True),
-    Check("movie_clip", clips_complete, ERROR, blocking=True),
+    Check("frames", frames_whole, ERROR),
+    Check("movie_clip", clips_complete, ERROR),
     Check("movie", film_complete, ERROR),
     Check("movie", film_plays, ERROR),
 )
@@ -293,12 +303,12 @@ def complaints(instance: dg.DagsterInstance, asset: str) -> list[str]:
 
 
 def _key(check: Check) -> dg.AssetCheckKey:
-    return dg.AssetCheckKey(dg.AssetKey(check.asset), check.judge.__name__)
+    return dg.AssetCheckKey(dg.AssetKey(check.asset), check.name)
 
 
 def _checks_of(asset: str) -> dg.AssetChecksDefinition:
     """All checks of one asset as one step."""
-    checks = {check.judge.__name__: check for check in CHECKS if check.asset == asset}
+    checks = {check.name: check for check in CHECKS if check.asset == asset}
 
     @dg.multi_asset_check(
         name=f"check_{asset}",
@@ -347,11 +357,13 @@ def _result(check: Check, scope: Scope) -> dg.AssetCheckResult:
         **verdict.figures,
         "partitions": len(scope.days) or 1,
     }
+    if scope.days:
+        metadata |= dict(zip(PARTITIONS, (str(scope.days[0]), str(scope.days[-1])), strict=True))
     if verdict.table.height:
         metadata["table"] = dg.MetadataValue.md(verdict.markdown())
     return dg.AssetCheckResult(
         asset_key=check.asset,
-        check_name=check.judge.__name__,
+        check_name=check.name,
         passed=verdict.passed,
         severity=severity,
         description=verdict.message,

@@ -160,20 +160,26 @@ def afr(quarter: date | None, window: str, everything: bool, form: str) -> None:
 @app.command()
 @_shared
 def status() -> None:
-    """Per asset: how many partitions are present, missing, out of date."""
+    """Per asset: how many partitions are present, missing, out of date, refused by a check."""
     from rich.table import Table
 
-    from backblaze_assets.lineage import RULES, Status
+    from backblaze_assets import tracing
+    from backblaze_assets.lineage import BLOCKING, RULES, Status
 
     with _lineage(Settings.from_environment()) as lineage:
         table = Table("asset", box=None)
-        for heading in ("present", "missing", "out of date"):
+        for heading in ("present", "missing", "out of date", "refused"):
             table.add_column(heading, justify="right")
         for asset in RULES:
             found = [lineage.status(asset, key) for key in lineage.expected(asset)]
-            stale, missing = found.count(Status.OUT_OF_DATE), found.count(Status.MISSING)
-            table.add_row(asset, *(f"{n:,}" for n in (len(found) - missing, missing, stale)))
+            others = [
+                found.count(status)
+                for status in (Status.MISSING, Status.OUT_OF_DATE, Status.REFUSED)
+            ]
+            table.add_row(asset, *(f"{n:,}" for n in (len(found) - others[0], *others)))
         console.show(table)
+        for refusal in tracing.refusals(lineage, list(BLOCKING)):
+            console.say(refusal)
 
 
 @app.command()

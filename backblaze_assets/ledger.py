@@ -1,12 +1,12 @@
-"""What has been materialized, with which versions: Dagster's own records, read once per asset."""
+"""What has been materialized and checked: Dagster's own records, read once per asset."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
-from backblaze_assets.records import latest_materializations
+from backblaze_assets.records import Evaluation, evaluations, latest_materializations
 
 PROVENANCE = "provenance"
 """Metadata key under which every materialization of this project records its versions.
@@ -45,6 +45,7 @@ class Ledger:
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
         self._by_asset: dict[str, dict[str | None, Materialization]] = {}
+        self._evaluations: dict[str, list[Evaluation]] = {}
 
     def all(self, asset: str) -> dict[str | None, Materialization]:
         """Latest materialization of each partition of `asset`; the key is None without partitions.
@@ -64,6 +65,20 @@ class Ledger:
         found = self.get(asset, partition)
         return found.data_version if found else None
 
+    def failures(self, made: Materialization, checks: Sequence[str]) -> list[Evaluation]:
+        """Of each check the latest evaluation that looked at a materialization, if it failed.
+
+        Args:
+            made: the materialization.
+            checks: names of checks of its asset, always the same ones.
+        """
+        if made.asset not in self._evaluations:
+            key = dg.AssetKey(made.asset)
+            self._evaluations[made.asset] = evaluations(self._instance, key, checks)
+        seen = [found for found in self._evaluations[made.asset] if _saw(found, made)]
+        latest = {found.check: found for found in seen}
+        return [found for found in latest.values() if not found.passed]
+
     def note(self, materialization: Materialization) -> None:
         """Take into account what a running step has made and Dagster does not know yet."""
         self.all(materialization.asset)[materialization.partition] = materialization
@@ -71,6 +86,7 @@ class Ledger:
     def forget(self) -> None:
         """Read everything anew when asked next."""
         self._by_asset.clear()
+        self._evaluations.clear()
 
     def _read(self, asset: str) -> dict[str | None, Materialization]:
         records = latest_materializations(self._instance, dg.AssetKey(asset))
@@ -86,3 +102,11 @@ class Ledger:
             for partition, record in records.items()
             if PROVENANCE in record.metadata
         }
+
+
+def _saw(evaluation: Evaluation, made: Materialization) -> bool:
+    """Whether an evaluation looked at a materialization: in its run, or at its partition later."""
+    if evaluation.run_id == made.run_id:
+        return True
+    inside = evaluation.first <= (made.partition or "") <= evaluation.last
+    return inside and evaluation.timestamp > made.timestamp

@@ -1,8 +1,9 @@
 """What every partition is made from, and whether it is up to date.
 
 A partition is up to date when it was materialized by the same code from the same versions of its
-inputs as there are now. Both come from Dagster's records and, for `raw_quarter`, from the
-directories of the zips, so the command line, the daemon and the assets themselves agree.
+inputs as there are now, and no blocking check refuses it. This comes from Dagster's records and,
+for `raw_quarter`, from the directories of the zips, so the command line, the daemon and the assets
+themselves agree.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,6 +20,7 @@ from backblaze_assets.errors import DataError
 from backblaze_assets.film.style import Style
 from backblaze_assets.ledger import Ledger, Materialization
 from backblaze_assets.origin import digest_versions
+from backblaze_assets.records import Evaluation
 from backblaze_assets.storage import DataFolder
 
 ABSENT = ""
@@ -62,6 +64,7 @@ class Status(Enum):
 
     UP_TO_DATE = "up to date"
     OUT_OF_DATE = "out of date"
+    REFUSED = "refused by a check"
     MISSING = "missing"
 
 
@@ -182,7 +185,24 @@ class Lineage:
         made = self.ledger.get(asset, key)
         if made is None:
             return Status.MISSING
-        return Status.OUT_OF_DATE if self.causes(made) else Status.UP_TO_DATE
+        if self.causes(made):
+            return Status.OUT_OF_DATE
+        return Status.REFUSED if self.refusals(asset, key) else Status.UP_TO_DATE
+
+    def refusals(self, asset: str, key: Key) -> list[Evaluation]:
+        """Blocking checks whose latest evaluation of a materialized partition failed."""
+        made = self.ledger.get(asset, key)
+        if made is None or asset not in BLOCKING:
+            return []
+        return self.ledger.failures(made, BLOCKING[asset])
+
+    def held_by(self, asset: str, key: Key) -> dict[str, list[Key]]:
+        """For one partition, what it is made from and a check refuses: by upstream asset."""
+        held = {
+            upstream: [other for other in keys if self.refusals(upstream, other)]
+            for upstream, keys in self.reads(asset, key).items()
+        }
+        return {upstream: keys for upstream, keys in held.items() if keys}
 
     def causes(self, made: Materialization) -> list[Cause]:
         """Why a materialized partition is out of date; empty when it is not."""
@@ -195,19 +215,28 @@ class Lineage:
         versions = [(name, made.inputs.get(name, ABSENT), now.get(name, ABSENT)) for name in names]
         return changed + [Cause(*version) for version in versions if version[1] != version[2]]
 
-    def to_do(self, asset: str) -> list[Key]:
+    def to_do(self, asset: str, *, refused: bool = False) -> list[Key]:
         """Partitions of an asset to materialize now, in order.
 
         These are the ones that are not up to date and have all inputs, or get what they lack from
         an earlier partition of the list, as a quarter of a history that is being begun does. And
         the ones that continue one of the list, so that a history which changes in the middle takes
-        one run, not one a quarter; those that come out the same are kept.
+        one run, not one a quarter; those that come out the same are kept. Nothing is to be made
+        from what a blocking check refuses.
+
+        Args:
+            asset: its key.
+            refused: also those that a blocking check refuses, to be judged anew.
         """
+        settled = {Status.UP_TO_DATE} | (set() if refused else {Status.REFUSED})
         found: list[Key] = []
         for key in self.expected(asset):
             own = self.reads(asset, key).get(asset, [])
             continues = any(other in found for other in own)
-            if self.status(asset, key) is Status.UP_TO_DATE and not continues:
+            if self.status(asset, key) in settled and not continues:
+                continue
+            held = self.held_by(asset, key)
+            if set(held.pop(asset, [])) - set(found) or held:
                 continue
             absent = {name for name, version in self.inputs(asset, key).items() if not version}
             if not absent or (absent == {asset} and continues):
@@ -363,6 +392,15 @@ RULES: dict[str, Rule] = {
 
 DAILY = {"daily_stats", "frames"}
 """Assets whose partitions are days."""
+
+
+BLOCKING = {
+    "raw_quarter": ("rows_accounted_for",),
+    "drive_lifetimes": ("drives_once", "slots_gapless"),
+    "frames": ("frames_whole",),
+    "movie_clip": ("clips_complete",),
+}
+"""Asset checks that hold back, by a failure with ERROR, whatever is made from what they refuse."""
 
 
 def upstream_of(targets: Iterable[str]) -> list[str]:

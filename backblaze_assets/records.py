@@ -1,4 +1,4 @@
-"""The latest materialization of every partition of an asset, read at once.
+"""The latest materialization of every partition of an asset, and what its checks have found.
 
 Asking Dagster for thousands of materializations is slow, because it builds objects for every
 metadata entry of each. Here the plain values are taken from the stored JSON, which is several
@@ -12,10 +12,22 @@ from typing import Any
 
 import dagster as dg
 import sqlalchemy as db
+from dagster._core.storage.asset_check_execution_record import (
+    COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES as COMPLETED,
+)
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecordStatus,
+)
 from dagster._core.storage.event_log import SqlEventLogStorage, SqlEventLogStorageTable
 
 CHUNK = 5000
 """Records to ask for at once; Dagster hands out at most 10,000."""
+
+MOST_EVALUATIONS = 1000
+"""Evaluations of one check that are read at most, the latest ones."""
+
+PARTITIONS = ("first_partition", "last_partition")
+"""Metadata of the evaluation of a check: the range of partitions that it looked at."""
 
 PLAIN = {
     "BoolMetadataEntryData": "value",
@@ -48,6 +60,57 @@ class Record:
     run_id: str
     timestamp: float
     metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation of a check.
+
+    Attributes:
+        check: the check's name.
+        passed: whether it passed; a failure that is only a warning counts as passed.
+        description: what it has found.
+        run_id: the run.
+        timestamp: seconds since 1970.
+        first, last: the range of partitions that it looked at; empty without partitions.
+    """
+
+    check: str
+    passed: bool
+    description: str
+    run_id: str
+    timestamp: float
+    first: str
+    last: str
+
+
+def evaluations(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, checks: Sequence[str]
+) -> list[Evaluation]:
+    """Evaluations of an asset's checks in order of time; of a check that never failed none."""
+    failed = {AssetCheckExecutionRecordStatus.FAILED}
+    history = instance.event_log_storage.get_asset_check_execution_history
+    found: list[Evaluation] = []
+    for key in (dg.AssetCheckKey(asset, check) for check in checks):
+        if not history(key, limit=1, status=failed):
+            continue
+        for record in history(key, limit=MOST_EVALUATIONS, status=set(COMPLETED)):
+            evaluation = record.evaluation
+            if evaluation is None or record.event is None:
+                continue
+            first, last = (evaluation.metadata.get(name) for name in PARTITIONS)
+            found.append(
+                Evaluation(
+                    check=key.name,
+                    passed=evaluation.passed or evaluation.severity is dg.AssetCheckSeverity.WARN,
+                    description=evaluation.description or "",
+                    run_id=record.run_id,
+                    timestamp=record.event.timestamp,
+                    first=str(first.value) if first else "",
+                    last=str(last.value) if last else "",
+                )
+            )
+    return sorted(found, key=lambda evaluation: evaluation.timestamp)
 
 
 def latest_materializations(

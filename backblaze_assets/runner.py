@@ -20,6 +20,7 @@ from backblaze_assets.lineage import DAILY, upstream_of
 from backblaze_assets.ranges import range_tags, unbroken
 from backblaze_assets.resources import Data
 from backblaze_assets.settings import Settings
+from backblaze_assets.tracing import refusals
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,15 @@ def bring_up_to_date(
     ran: list[Ran] = []
     for asset in upstream_of(targets):
         # Again until nothing is left: a quarter made anew may make the one after it out of date.
-        while todo := lineage.to_do(asset):
+        while todo := lineage.to_do(asset, refused=True):
             for keys in unbroken(asset, todo):
                 say(_sentence(asset, keys))
                 for complaint in run(instance, data, asset, keys):
                     say(complaint)
                 ran.append(Ran(asset, len(keys)))
             lineage.ledger.forget()
+        if refused := refusals(lineage, [asset]):  # and not to be made again, for want of its zip
+            raise DataError("\n".join(refused))
     return ran
 
 
@@ -97,7 +100,8 @@ def run(
     except dg.Failure as failure:
         raise DataError(failure.description or f"{asset} failed") from failure
     except DagsterAssetCheckFailedError as failure:
-        raise DataError("\n".join(complaints(instance, asset))) from failure
+        found = refusals(data.lineage(instance), [asset]) or complaints(instance, asset)
+        raise DataError("\n".join(found)) from failure
     return complaints(instance, asset)
 
 

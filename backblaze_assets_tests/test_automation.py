@@ -7,7 +7,9 @@ from pathlib import Path
 
 import dagster as dg
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
+from dagster._core.errors import DagsterAssetCheckFailedError
 
 from backblaze_assets.automation import following, schedules
 from backblaze_assets.automation.following import ATTEMPTS, FOLLOWING
@@ -211,6 +213,28 @@ def test_a_failed_import_does_not_hold_up_what_has_been_imported(project, ticks)
     assert set(ticks.tick()) == {"daily_stats", "drive_lifetimes"}
 
 
+def test_what_a_check_refuses_is_left_to_a_person_and_holds_up_nothing_else(project, ticks):
+    project.materialize("raw_quarter", Q2, Q3)
+    refuse(project, Q2)
+    assert ticks.tick() == {"daily_stats": [f"2013-07-0{day}" for day in range(1, 7)]}
+    for path in project.folder.raw_quarter(date(2013, 4, 1)).glob("*.parquet"):
+        path.unlink()
+    project.materialize("raw_quarter", Q2)
+    assert {asset: len(keys) for asset, keys in ticks.tick().items()} == {
+        "daily_stats": 12,
+        "drive_lifetimes": 2,
+    }
+
+
+def refuse(project: Project, quarter: str) -> None:
+    """Have a quarter of raw rows refused by its check, as a row is lost."""
+    path = next(project.folder.raw_quarter(date.fromisoformat(quarter)).glob("*.parquet"))
+    table = pq.read_table(path)
+    pq.write_table(table.slice(0, table.num_rows - 1), path)
+    with pytest.raises(DagsterAssetCheckFailedError):
+        project.materialize("raw_quarter", quarter)
+
+
 def test_nothing_is_asked_for_by_code_that_has_been_edited_since(project, ticks, monkeypatch):
     project.materialize("raw_quarter", Q2, Q3)
     monkeypatch.setattr(following, "LOADED", 0.0)
@@ -354,4 +378,12 @@ def test_the_night_leaves_runs_alone_that_are_at_work(stored):
         stored.definitions.resolve_job_def("download_new_quarters"),
         status=dg.DagsterRunStatus.STARTED,
     )
+    assert by_night(stored) == []
+
+
+def test_the_night_makes_nothing_from_what_a_check_refuses(stored):
+    stored.materialize("raw_quarter", Q2, Q3)
+    refuse(stored, Q2)
+    assert by_night(stored) == [("daily_stats", "2013-07-01", "2013-07-06")]
+    stored.materialize("daily_stats", "2013-07-01", "2013-07-06")
     assert by_night(stored) == []

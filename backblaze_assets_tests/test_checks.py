@@ -45,9 +45,7 @@ def materialize(project, *assets, first=None, last=None):
 def check(project, asset):
     """The checks of an asset alone, as a person can start them in the UI."""
     keys = {
-        dg.AssetCheckKey(dg.AssetKey(asset), each.judge.__name__)
-        for each in CHECKS
-        if each.asset == asset
+        dg.AssetCheckKey(dg.AssetKey(asset), each.name) for each in CHECKS if each.asset == asset
     }
     alone = job(project).get_subset(asset_selection=frozenset(), asset_check_selection=keys)
     return evaluations(alone.execute_in_process(instance=project.instance, raise_on_error=False))
@@ -88,7 +86,7 @@ def metadata(evaluation):
 
 
 def test_every_asset_but_the_layout_is_checked_when_it_is_built(built):
-    keys = [dg.AssetCheckKey(dg.AssetKey(each.asset), each.judge.__name__) for each in CHECKS]
+    keys = [dg.AssetCheckKey(dg.AssetKey(each.asset), each.name) for each in CHECKS]
     records = built.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     status = {key.name: records[key].status.value for key in keys}
     # Twelve days are not two quarters; all else is as it should be.
@@ -109,6 +107,8 @@ def test_checks_of_a_range_run_once_over_all_its_partitions(copied):
         "days_partial": 0,
         "days_without_report": 0,
         "partitions": 12,
+        "first_partition": str(FIRST),
+        "last_partition": str(LAST),
     }
 
 
@@ -118,6 +118,8 @@ def test_checks_of_one_partition_look_at_that_alone(copied):
         "days_found": 6,
         "days_absent": 86,
         "partitions": 1,
+        "first_partition": str(Q3),
+        "last_partition": str(Q3),
         "table": "| first | last | days | why |\n| --- | --- | --: | --- |\n"
         "| 2013-07-07 | 2013-09-30 | 86 | no file |",
     }
@@ -143,6 +145,8 @@ def test_a_whole_quarter_of_clean_rows_passes_all_checks(empty):
         "days_recounted": 1,
         "days_wrong": 0,
         "partitions": 1,
+        "first_partition": str(QUARTER),
+        "last_partition": str(QUARTER),
     }
 
 
@@ -274,7 +278,10 @@ def test_rates_that_do_not_come_from_the_daily_figures_are_an_error(damaged):
 
 def test_made_up_rates_are_never_compared_with_published_ones(copied):
     assert "counts" not in (found := check(copied, "afr_table")["agrees_with_published"]).metadata
-    assert (found.passed, set(found.metadata)) == (True, {"partitions"})
+    assert (found.passed, set(found.metadata)) == (
+        True,
+        {"partitions", "first_partition", "last_partition"},
+    )
 
 
 def test_real_rates_are_compared_with_published_ones(empty):
@@ -296,7 +303,7 @@ def test_the_command_line_tells_what_checks_have_found(damaged):
         "with `backblaze-assets download 2013-Q2 2013-Q3`."
     ]
     lose_a_row(damaged.folder.raw_quarter(Q2) / f"{FIRST}.parquet")
-    with pytest.raises(DataError, match="ERROR: raw_quarter, rows_accounted_for: On 1 days"):
+    with pytest.raises(DataError, match=r"raw_quarter 2013-04-01 is refused .* On 1 days"):
         run(damaged.instance, damaged.data, "raw_quarter", [str(Q2)])
 
 

@@ -15,11 +15,15 @@ from pathlib import Path
 from threading import Thread
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from backblaze_assets import cli
 from backblaze_assets.errors import DataError
+from backblaze_assets.instance import open_instance
 from backblaze_assets.lineage import RULES
+from backblaze_assets.resources import Data
+from backblaze_assets.runner import run as run_asset
 from backblaze_assets.settings import Settings
 from backblaze_assets_tests.benchmarks.harness import REPOSITORY
 from backblaze_assets_tests.conftest import FIRST, write_fleet
@@ -156,7 +160,7 @@ def test_the_folder_may_be_said_before_or_after_the_command_or_by_a_variable(
     done = run(*(str(data) if word == "DATA" else word for word in arguments))
     rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()[1:]}
     assert done.code == 0
-    assert rows["frames"] == ["12", "0", "0"]
+    assert rows["frames"] == ["12", "0", "0", "0"]
     assert list(rows) == list(RULES)
 
 
@@ -353,6 +357,29 @@ def test_why_names_what_is_missing(run):
         "drive_lifetimes",
         "afr_table",
     }
+
+
+def test_what_a_check_refuses_is_said_by_every_command(run):
+    write_fleet(Path("data"))
+    assert run("import").code == 0
+    path = Path(f"data/raw_quarter/2013-04-01/{FIRST}.parquet")
+    table = pq.read_table(path)
+    pq.write_table(table.slice(0, table.num_rows - 1), path)
+    with open_instance(Path("data")) as instance, pytest.raises(DataError):
+        run_asset(instance, Data(root=str(Path("data").absolute())), "raw_quarter", ["2013-04-01"])
+    said = "raw_quarter 2013-04-01 is refused by a check, and nothing is made from it. rows_account"
+    for _ in range(2):
+        done = run("movie")
+        assert (done.code, done.stdout) == (1, "")
+        assert said in done.stderr
+    done = run("status")
+    assert done.stdout.splitlines()[1].split() == ["raw_quarter", "2", "0", "0", "1"]
+    assert said in done.stderr
+    lines = run("why").stdout.splitlines()
+    assert lines[0].startswith(said)
+    assert "drive_lifetimes 2013-04-01 is missing; it waits for what a check refuses" in lines
+    path.unlink()
+    assert run("movie").code == 0
 
 
 # Download

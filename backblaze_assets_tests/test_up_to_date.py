@@ -8,13 +8,18 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import pyarrow.parquet as pq
 import pytest
+from dagster._core.errors import DagsterAssetCheckFailedError
 
 from backblaze_assets import code_version
+from backblaze_assets.errors import DataError
 from backblaze_assets.lineage import RULES, Status
 from backblaze_assets.runner import Ran
-from backblaze_assets_tests.conftest import Project, write_fleet
+from backblaze_assets_tests.conftest import FIRST, Project, write_fleet
 from backblaze_assets_tests.repack import repack
+
+Q2, Q3 = "2013-04-01", "2013-07-01"
 
 # Code: which assets get another version when a module of the package changes
 
@@ -156,3 +161,90 @@ def test_a_new_quarter_leads_to_that_quarter_and_what_spans_all(settled):
     assert ran["raw_quarter"] == ran["drive_lifetimes"] == ran["afr_table"] == 1
     assert ran["daily_stats"] == 3
     assert ran["movie"] == 1
+
+
+# Checks: nothing is made from what a blocking check refuses
+
+
+@pytest.fixture
+def refused(project: Project) -> Project:
+    """A project whose first quarter has lost a row, found after the import in a run of its own."""
+    project.update("raw_quarter")
+    lose_a_row(project)
+    with pytest.raises(DagsterAssetCheckFailedError):
+        project.materialize("raw_quarter", Q2)
+    return project
+
+
+def lose_a_row(project: Project) -> None:
+    """Write a file of the first quarter anew without its last row."""
+    table = pq.read_table(damaged_file(project))
+    pq.write_table(table.slice(0, table.num_rows - 1), damaged_file(project))
+
+
+def damaged_file(project: Project) -> Path:
+    return project.folder.raw_quarter(date.fromisoformat(Q2)) / f"{FIRST}.parquet"
+
+
+def test_what_a_check_refuses_holds_what_is_made_from_it_and_nothing_else(refused):
+    lineage = refused.lineage()
+    assert lineage.status("raw_quarter", Q2) is Status.REFUSED
+    assert lineage.status("raw_quarter", Q3) is Status.UP_TO_DATE
+    assert lineage.to_do("raw_quarter") == []
+    assert lineage.to_do("raw_quarter", refused=True) == [Q2]
+    assert lineage.to_do("daily_stats") == [str(day) for day in lineage.days(date(2013, 7, 1))]
+    assert lineage.to_do("drive_lifetimes") == []  # the second quarter continues the first
+
+
+def test_bringing_up_to_date_checks_again_and_stops_there(refused):
+    for _ in range(2):
+        with pytest.raises(DataError, match=f"raw_quarter {Q2} is refused .* rows_accounted_for"):
+            refused.update()
+    assert refused.lineage().ledger.all("daily_stats") == {}
+
+
+def test_what_is_refused_and_cannot_be_made_anew_is_said(refused):
+    (refused.root / "data_2013.zip").unlink()
+    with pytest.raises(DataError, match=f"raw_quarter {Q2} is refused"):
+        refused.update()
+
+
+def test_a_mended_file_lets_everything_go_on(refused):
+    damaged_file(refused).unlink()
+    assert refused.update("drive_lifetimes") == [Ran("raw_quarter", 1), Ran("drive_lifetimes", 2)]
+
+
+def test_checks_that_pass_later_without_a_run_of_the_asset_let_everything_go_on(refused):
+    whole = damaged_file(refused).read_bytes()
+    path = damaged_file(refused)
+    path.unlink()
+    refused.materialize("raw_quarter", Q2)
+    mended = path.read_bytes()
+    path.write_bytes(whole)
+    with pytest.raises(DagsterAssetCheckFailedError):
+        refused.materialize("raw_quarter", Q2)
+    path.write_bytes(mended)
+    check_alone(refused, "raw_quarter", "rows_accounted_for")
+    assert refused.lineage().status("raw_quarter", Q2) is Status.UP_TO_DATE
+
+
+def test_checks_of_other_partitions_change_nothing(refused):
+    refused.materialize("raw_quarter", Q3)
+    assert refused.lineage().status("raw_quarter", Q2) is Status.REFUSED
+
+
+def test_checks_alone_can_refuse_what_was_made_before(project):
+    project.update("raw_quarter")
+    lose_a_row(project)
+    check_alone(project, "raw_quarter", "rows_accounted_for")
+    lineage = project.lineage()
+    # They are about all partitions at once and do not say which are at fault.
+    assert {lineage.status("raw_quarter", key) for key in (Q2, Q3)} == {Status.REFUSED}
+
+
+def check_alone(project: Project, asset: str, check: str) -> None:
+    """A check without its asset, as a person can start it in the UI."""
+    job = project.definitions.resolve_implicit_global_asset_job_def()
+    keys = {dg.AssetCheckKey(dg.AssetKey(asset), check)}
+    alone = job.get_subset(asset_selection=frozenset(), asset_check_selection=keys)
+    alone.execute_in_process(instance=project.instance, raise_on_error=False)

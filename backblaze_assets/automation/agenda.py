@@ -19,6 +19,8 @@ class Agenda:
     def to_do(self, asset: str) -> list[Key]:
         """Partitions that are not up to date and have all inputs, in order.
 
+        What a blocking check refuses, and all that is made from it, is left to a person.
+
         A zip of the quarter that has not ended yet is passed over: Dagster has no partition for it.
         """
         if asset not in self._to_do:

@@ -7,10 +7,11 @@ from backblaze_assets.automation.agenda import Agenda
 from backblaze_assets.download import download, published_since
 from backblaze_assets.drive_stats.archive import find_archives
 from backblaze_assets.drive_stats.quarters import next_quarter, quarter_name
-from backblaze_assets.lineage import RULES, Key
+from backblaze_assets.lineage import BLOCKING, RULES, Key
 from backblaze_assets.progress import Lines, listening
 from backblaze_assets.ranges import range_tags, unbroken
 from backblaze_assets.resources import Data
+from backblaze_assets.tracing import refusals
 
 ACTIVE = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -86,7 +87,8 @@ def nightly_schedule(data: Data, limit: int) -> dg.ScheduleDefinition:
         pieces = _bounded(agenda, limit)
         night = context.scheduled_execution_time.date()
         if not pieces:
-            return dg.SkipReason("Everything is up to date.")
+            refused = refusals(agenda.lineage, list(BLOCKING))
+            return dg.SkipReason("\n".join(refused) or "Everything is up to date.")
         return [
             dg.RunRequest(
                 run_key=f"{night} {asset} {keys[0]} {keys[-1]}",
