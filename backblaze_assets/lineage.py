@@ -3,9 +3,10 @@
 A partition is up to date when it was materialized by the same code from the same versions of its
 inputs as there are now, and no blocking check refuses it. This comes from Dagster's records and,
 for `raw_quarter`, from the directories of the zips, so the command line, the daemon and the assets
-themselves agree.
+themselves agree. What was materialized and whose files have been deleted since is missing.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,6 +23,9 @@ from backblaze_assets.ledger import Ledger, Materialization
 from backblaze_assets.origin import digest_versions
 from backblaze_assets.records import Evaluation
 from backblaze_assets.storage import DataFolder
+
+LIFETIMES = ("drives", "spells", "days", "capacities")
+"""Files of a partition of `drive_lifetimes`."""
 
 ABSENT = ""
 """Version of an input that is not there."""
@@ -89,6 +93,12 @@ class Lineage:
         self.ledger = ledger
         self.folder = folder
         self.style = style
+        self._names: dict[str, set[str]] = {}
+
+    def forget(self) -> None:
+        """Read records and folders anew when asked next; zips are looked at once."""
+        self.ledger.forget()
+        self._names.clear()
 
     # What there is to work from
 
@@ -183,11 +193,27 @@ class Lineage:
     def status(self, asset: str, key: Key) -> Status:
         """How one partition stands."""
         made = self.ledger.get(asset, key)
-        if made is None:
+        if made is None or (not self.has_files(made) and self._can_import(made)):
             return Status.MISSING
         if self.causes(made):
             return Status.OUT_OF_DATE
         return Status.REFUSED if self.refusals(asset, key) else Status.UP_TO_DATE
+
+    def has_files(self, made: Materialization) -> bool:
+        """Whether all files of a materialized partition are there."""
+        if made.asset not in self._names:
+            self._names[made.asset] = self.folder.names(made.asset)
+        name = os.path.basename(made.metadata["path"])  # noqa: PTH119  # pathlib takes 5 times as long
+        wanted = [name]
+        if made.asset == "raw_quarter":
+            wanted = [f"{name}/{day}.parquet" for day in made.metadata[DAY_VERSIONS]]
+        elif made.asset == "drive_lifetimes":
+            wanted = [f"{name}/{table}.parquet" for table in LIFETIMES]
+        return self._names[made.asset].issuperset(wanted)
+
+    def _can_import(self, made: Materialization) -> bool:
+        """Whether a quarter's zip is still there; it may have been deleted with the raw files."""
+        return made.asset != "raw_quarter" or _day(made.partition) in self.archives
 
     def refusals(self, asset: str, key: Key) -> list[Evaluation]:
         """Blocking checks whose latest evaluation of a materialized partition failed."""

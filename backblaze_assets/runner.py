@@ -68,7 +68,7 @@ def bring_up_to_date(
                 for complaint in run(instance, data, asset, keys):
                     say(complaint)
                 ran.append(Ran(asset, len(keys)))
-            lineage.ledger.forget()
+            lineage.forget()
         if refused := refusals(lineage, [asset]):  # and not to be made again, for want of its zip
             raise DataError("\n".join(refused))
     return ran

@@ -76,11 +76,33 @@ def remove_unfinished(folder: Path) -> None:
                 path.unlink()
 
 
+def _entries(folder: Path) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except FileNotFoundError:
+        return []
+
+
 @dataclass(frozen=True)
 class DataFolder:
     """The files of one data folder. Quarters are named by their first day, days by themselves."""
 
     root: Path
+
+    def names(self, asset: str) -> set[str]:
+        """What stands in an asset's folder: names of files, and `folder/name` of those in folders.
+
+        Each folder is listed once, which costs far less than asking for each file.
+        """
+        found: set[str] = set()
+        top = self.root / asset
+        for entry in _entries(top):
+            if entry.is_dir():
+                found |= {f"{entry.name}/{inner.name}" for inner in _entries(top / entry.name)}
+            else:
+                found.add(entry.name)
+        return found
 
     def raw_quarter(self, quarter: date) -> Path:
         """Folder with one Parquet file a day, `YYYY-MM-DD.parquet`, and `rejects/` beside them."""

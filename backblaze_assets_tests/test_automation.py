@@ -118,6 +118,20 @@ def test_a_zip_that_is_being_imported_by_someone_else_is_left_alone(project, loo
     assert ranges(looks.look()) == [(Q3, Q3)]
 
 
+def test_deleted_raw_files_are_asked_for_again(project, looks):
+    looks.look()
+    (first,) = looks.look()
+    project.materialize("raw_quarter", Q2, Q3)
+    assert looks.look() == []
+    next(project.folder.raw_quarter(date(2013, 7, 1)).glob("*.parquet")).unlink()
+    (again,) = looks.look()
+    assert ranges([again]) == [(Q3, Q3)]
+    project.materialize("raw_quarter", Q3)
+    next(project.folder.raw_quarter(date(2013, 7, 1)).glob("*.parquet")).unlink()
+    (third,) = looks.look()
+    assert len({request.run_key for request in (first, again, third)}) == 3
+
+
 # Following
 
 

@@ -163,6 +163,44 @@ def test_a_new_quarter_leads_to_that_quarter_and_what_spans_all(settled):
     assert ran["movie"] == 1
 
 
+# Files: what has been deleted is made anew, and nothing else
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"raw_quarter/{Q2}/{FIRST}.parquet",
+        "daily_stats/2013-07-02.parquet",
+        f"drive_lifetimes/{Q3}/days.parquet",
+        f"afr_table/{Q2}.parquet",
+        "film_layout/layout.json",
+        "frames/2013-07-03.jpg",
+        f"movie_clip/{Q3}.mp4",
+        "movie/movie.mp4",
+    ],
+)
+def test_a_deleted_file_is_made_anew_and_comes_out_the_same(settled, path):
+    before = (settled.root / path).read_bytes()
+    (settled.root / path).unlink()
+    first, *others = settled.update()
+    asset = path.partition("/")[0]
+    assert first == Ran(asset, 1)
+    # A quarter that continues the history is looked at again, and kept.
+    assert {one.asset for one in others} <= {"drive_lifetimes"} & {asset}
+    assert (settled.root / path).read_bytes() == before
+    assert settled.update() == []
+
+
+def test_raw_files_that_were_deleted_with_their_zip_are_missed_by_what_needs_them(project):
+    project.update("daily_stats")
+    shutil.rmtree(project.root / "raw_quarter")
+    (project.root / "data_2013.zip").unlink()
+    assert project.update("daily_stats") == []
+    project.folder.daily_stats(FIRST).unlink()
+    with pytest.raises(DataError, match=f"daily_stats {FIRST} needs files of raw_quarter {Q2}"):
+        project.update("daily_stats")
+
+
 # Checks: nothing is made from what a blocking check refuses
 
 

@@ -14,7 +14,7 @@ import polars as pl
 from backblaze_assets.assets.step import Step, step
 from backblaze_assets.drive_stats.lifetimes import Lifetimes, extend
 from backblaze_assets.drive_stats.quarters import quarter_name
-from backblaze_assets.lineage import RULES
+from backblaze_assets.lineage import LIFETIMES, RULES
 from backblaze_assets.partitions import quarter_before, quarters, same_time
 from backblaze_assets.progress import work
 from backblaze_assets.resources import Data
@@ -51,7 +51,7 @@ def _extend_to(this: Step, quarter: date, held: tuple[date, Lifetimes] | None) -
     started = time.perf_counter()
     origin = this.origin(quarter.isoformat())
     folder = this.folder.drive_lifetimes(quarter)
-    if kept(folder / "drives.parquet", origin):
+    if all(kept(folder / f"{table}.parquet", origin) for table in LIFETIMES):
         made, version = Lifetimes.load(folder), Lifetimes.stored_version(folder)
     else:
         made = _extended(this, quarter, held)

@@ -98,9 +98,23 @@ class Step:
                 f"yet. Materialize {' and '.join(absent)} first, or run `backblaze-assets movie`, "
                 "which makes everything that is missing."
             )
+        self._check_files(partition)
         return Origin(
             self.asset, partition, self.code_version, inputs=inputs, sources=sources or {}
         )
+
+    def _check_files(self, partition: str | None) -> None:
+        """Refuse to work from files that have been deleted."""
+        for upstream, keys in self.lineage.reads(self.asset, partition).items():
+            for key in keys if upstream != self.asset else []:  # its own are made in order
+                made = self.lineage.ledger.get(upstream, key)
+                if made and not self.lineage.has_files(made):
+                    raise DataError(
+                        f"{_what(self.asset, partition)} needs files of {_what(upstream, key)} "
+                        f"that have been deleted from {self.folder.root / upstream}. "
+                        "`backblaze-assets movie` makes them anew"
+                        + (", once their zip is there again." if upstream == "raw_quarter" else ".")
+                    )
 
     def _check_day(self, partition: str | None) -> None:
         """Refuse a day that the zip of its quarter does not reach."""

@@ -101,7 +101,10 @@ def _requests(agenda: Agenda, archive: Archive) -> Iterator[dg.RunRequest]:
         and agenda.lineage.archives[date.fromisoformat(str(key))].path == archive.path
     ]
     for keys in unbroken("raw_quarter", wanted):
-        content = digest(agenda.version("raw_quarter", key) for key in keys)
+        made = [agenda.lineage.ledger.get("raw_quarter", key) for key in keys]
+        # The run that made it before, so that it is asked for again when its files are deleted.
+        before = [it.run_id for it in made if it]
+        content = digest([*(agenda.version("raw_quarter", key) for key in keys), *before])
         yield dg.RunRequest(
             run_key=f"{archive.path.name} {keys[0]} {keys[-1]} {content}", tags=range_tags(keys)
         )
