@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
@@ -86,16 +87,21 @@ def run(
         DataError: the step failed on something that a user can mend, or a blocking check did.
     """
     settings = Settings(data=Path(data.root), film=data.film)
+    run_id = str(uuid4())
     job = build_definitions(settings).resolve_implicit_global_asset_job_def()
     try:
         job.execute_in_process(
             instance=instance,
+            run_id=run_id,
             asset_selection=[dg.AssetKey(asset)],
             # The daemon is not to try again what a person has stopped.
             tags={**range_tags(keys), "dagster/max_retries": "0"},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     except dg.DagsterExecutionInterruptedError as interrupt:
+        # A failure to Dagster, which knows of no request to stop; but a person has stopped it.
+        if stopped := instance.get_run_by_id(run_id):
+            instance.report_run_canceled(stopped)
         raise KeyboardInterrupt from interrupt
     except dg.Failure as failure:
         raise DataError(failure.description or f"{asset} failed") from failure
