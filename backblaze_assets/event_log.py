@@ -19,9 +19,11 @@ import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import dagster
+import filelock
 import sqlalchemy
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
@@ -90,16 +92,19 @@ class Storage(DagsterSqliteStorage):
     """Dagster's SQLite storage for runs, schedules and, in batches, events.
 
     Where the installed Dagster is not one that the batches were tested with, this is Dagster's own
-    storage and nothing else, and a warning says so.
+    storage and nothing else, and a warning says so. Processes that open a new instance at the same
+    time wait for the one that makes its databases: left to themselves, they damage them.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__(base_dir, inst_data)
-        default_to_our_definitions()
         reason = unfit()
-        if reason is None:
-            self._event_log_storage = BatchedEventLog(_event_logs_directory(base_dir))
-        else:
+        Path(base_dir).mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(Path(base_dir) / "storage.lock"):
+            super().__init__(base_dir, inst_data)
+            if reason is None:
+                self._event_log_storage = BatchedEventLog(_event_logs_directory(base_dir))
+        default_to_our_definitions()
+        if reason is not None:
             warnings.warn(
                 f"{reason}; events of partitions are stored one by one, which is slow for"
                 " thousands of partitions.",

@@ -215,15 +215,15 @@ def test_schema_of_an_older_dagster_is_left_alone(tmp_path: Path) -> None:
 
 CHILD = """
 import os, signal, sys
-from backblaze_assets.event_log import BatchedEventLog
+from backblaze_assets.event_log import Storage
 from backblaze_assets_tests.test_event_log import KEYS, materialized
 folder, run, moment = sys.argv[1:]
-log = BatchedEventLog(folder)
+print("ready", flush=True)
+sys.stdin.readline()
+log = Storage(folder).event_log_storage
 def die(*args):
     os.kill(os.getpid(), signal.SIGKILL)
 batches = [[materialized(run, key) for key in KEYS[n:n + 50]] for n in range(0, 250, 50)]
-print("ready", flush=True)
-sys.stdin.readline()
 for number, batch in enumerate(batches):
     if number == 3 and moment == "before commit":
         log._store_asset_event = die
@@ -246,11 +246,14 @@ def start_child(folder: Path, run: str, moment: str = "") -> "subprocess.Popen[s
 
 def finish(children: list["subprocess.Popen[str]"]) -> list[int]:
     """Let the children start together, as soon as all are ready, and wait for them."""
+    ready = [child.stdout.readline() for child in children if child.stdout is not None]
     for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
+        if child.stdin is not None:
+            child.stdin.write("go\n")
+            child.stdin.flush()
     for child in children:
-        child.communicate("go\n")
+        child.communicate()
+    assert ready == ["ready\n"] * len(children)
     return [child.returncode for child in children]
 
 
@@ -261,25 +264,26 @@ def test_killed_process_leaves_whole_batches(tmp_path: Path) -> None:
     children = [start_child(folders[moment], "killed", moment) for moment in moments]
     assert finish(children) == [-signal.SIGKILL] * 2
     for moment, (in_run, in_index) in moments.items():
-        log = BatchedEventLog(str(folders[moment]))
+        log = Storage(str(folders[moment])).event_log_storage
         assert len(log.get_logs_for_run("killed")) == in_run
         assert log.get_materialized_partitions(KEY) == set(KEYS[:in_index])
         log.store_event_batch([materialized("next", key) for key in KEYS[:200]])
         assert len(log.get_materialized_partitions(KEY)) == 200
 
 
-def test_two_processes_write_at_once(tmp_path: Path) -> None:
-    assert finish([start_child(tmp_path, run) for run in "ab"]) == [0, 0]
-    log = BatchedEventLog(str(tmp_path))
-    assert [len(log.get_logs_for_run(run)) for run in "ab"] == [250, 250]
+def test_processes_make_an_instance_and_write_at_once(tmp_path: Path) -> None:
+    assert finish([start_child(tmp_path, run) for run in "abcd"]) == [0] * 4
+    log = Storage(str(tmp_path)).event_log_storage
+    assert [len(log.get_logs_for_run(run)) for run in "abcd"] == [250] * 4
+    index = tmp_path / "history" / "runs" / "index.db"
     # Each event has the tag with its own partition, so the numbers of its row were right.
     mismatched = rows(
-        tmp_path / "index.db",
+        index,
         "select e.id from event_logs e left join asset_event_tags t on t.event_id = e.id"
         " where e.partition is not t.value",
     )
     assert not mismatched
-    assert len(rows(tmp_path / "index.db", "select 1 from event_logs")) == 500
+    assert len(rows(index, "select 1 from event_logs")) == 1000
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc to count open files")
