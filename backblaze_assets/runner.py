@@ -13,8 +13,6 @@ from uuid import uuid4
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 
-from backblaze_assets.checks import complaints
-from backblaze_assets.definitions import build_definitions
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.errors import DataError
 from backblaze_assets.lineage import DAILY, upstream_of
@@ -86,6 +84,10 @@ def run(
     Raises:
         DataError: the step failed on something that a user can mend, or a blocking check did.
     """
+    # Here, because where all is up to date nothing runs, and these bring every asset's libraries.
+    from backblaze_assets.checks import complaints
+    from backblaze_assets.definitions import build_definitions
+
     settings = Settings(data=Path(data.root), film=data.film)
     run_id = str(uuid4())
     job = build_definitions(settings).resolve_implicit_global_asset_job_def()

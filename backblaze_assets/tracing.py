@@ -13,7 +13,6 @@ from backblaze_assets.errors import DataError
 from backblaze_assets.ledger import Materialization
 from backblaze_assets.lineage import RULES, Cause, Key, Lineage, Status
 from backblaze_assets.records import Evaluation
-from backblaze_assets.stamps import read_origin
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,8 @@ def trace_file(lineage: Lineage, path: Path) -> list[Trace]:
     Raises:
         DataError: there is no such file, or it carries no origin.
     """
+    from backblaze_assets.stamps import read_origin  # here, for the libraries that formats need
+
     origin = read_origin(path) if path.is_file() else None
     if origin is None:
         reason = "carries no origin of this project" if path.exists() else "is not there"

@@ -1,7 +1,10 @@
 """`backblaze-assets movie` on fourteen quarters that are up to date, against importing Dagster.
 
-What bounds it: importing Dagster with SQLAlchemy and Alembic for its storage, which the floor does
-not import, and Polars; then reading 2,600 events.
+What bounds it, with the floor at 0.7 s: 0.9 s of importing Dagster with its storage, SQLAlchemy and
+Alembic, which the floor does not import; opening the instance 0.15 s, the code versions 0.1 s, and
+0.45 s of reading 2,600 events and comparing them. What only a step needs is imported when one runs
+(pyarrow, Polars, the assets and their checks: 0.3 s), and the garbage collector is kept from
+looking through all that imports make (0.2 s).
 """
 
 from pathlib import Path
