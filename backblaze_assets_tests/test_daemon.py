@@ -49,12 +49,12 @@ def dagster_dev(root: Path, port: int) -> Iterator[None]:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float) -> None:
-    """Return when `is_so`; fail when that takes longer than it can."""
+def wait_until(is_so: Callable[[], bool], seconds: float, pause: float = 2) -> None:
+    """Return when `is_so`, asked every `pause` seconds; fail after `seconds`."""
     until = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < until, "it takes too long"
-        time.sleep(2)
+        time.sleep(pause)
 
 
 def runs_of(instance: dg.DagsterInstance) -> list[str]:
@@ -133,7 +133,8 @@ def launched(port: int, selected: dict[str, object]) -> bool:
 @pytest.mark.slow
 def test_a_killed_run_is_gone_on_from_where_it_was(tmp_path):
     root = tmp_path / "data"
-    write_fleet(root, date(2013, 4, 10), date(2013, 9, 30))
+    write_fleet(root, date(2013, 4, 10), date(2014, 12, 31))
+    days = 631  # so many that the kill comes in time where frames are drawn in a millisecond
     frames = root / "frames"
     command = [sys.executable, "-c", "from backblaze_assets.cli import main; main()", "movie"]
 
@@ -142,15 +143,15 @@ def test_a_killed_run_is_gone_on_from_where_it_was(tmp_path):
 
     process = subprocess.Popen(command, env=environment(root), start_new_session=True)
     try:
-        wait_until(lambda: len(made()) >= 20, 300)
+        wait_until(lambda: len(made()) >= 20, 300, pause=0.01)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     before = made()
-    assert 20 <= len(before) < 174
+    assert 20 <= len(before) < days
     subprocess.run(command, env=environment(root), check=True)
     after = made()
-    assert len(after) == 174
+    assert len(after) == days
     assert {path: after[path] for path in before} == before
     with open_instance(root) as instance:
         assert up_to_date(root, instance)
