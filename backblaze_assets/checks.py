@@ -2,8 +2,9 @@
 
 What is judged, and how, stands in `drive_stats/quality.py` and `film/quality.py`. The checks of an
 asset are one step, so that files are read once for all of them. A run over a range of partitions
-runs them once, over all its partitions; those at fault are in the table of the result. Without a
-run of the asset, as the UI can start them, they look at all partitions that there are.
+runs them once, over all its partitions; those at fault are in the table of the result, and no
+others are refused. Without a run of the asset, as the UI can start them, they look at all
+partitions that there are.
 
 ERROR is for what makes the results wrong, WARN for what a person should look at. A blocking check
 that fails with ERROR stops the run and, by `lineage`, all later ones, so that nothing is made from
@@ -28,7 +29,7 @@ from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.errors import DataError
 from backblaze_assets.film import quality as film_quality
 from backblaze_assets.lineage import BLOCKING, Lineage
-from backblaze_assets.records import PARTITIONS
+from backblaze_assets.records import AT_FAULT, PARTITIONS
 from backblaze_assets.resources import Data
 from backblaze_assets.verdict import Verdict
 
@@ -353,12 +354,14 @@ def _result(check: Check, scope: Scope) -> dg.AssetCheckResult:
         # What cannot even be read is wrong, whatever the check is about.
         severity = ERROR
         verdict = Verdict(passed=False, message=f"Cannot be checked: {error}")
-    metadata: dict[str, int | float | str | dg.MarkdownMetadataValue] = {
+    metadata: dict[str, int | float | str | dg.MarkdownMetadataValue | dg.JsonMetadataValue] = {
         **verdict.figures,
         "partitions": len(scope.days) or 1,
     }
     if scope.days:
         metadata |= dict(zip(PARTITIONS, (str(scope.days[0]), str(scope.days[-1])), strict=True))
+    if verdict.at_fault:
+        metadata[AT_FAULT] = dg.MetadataValue.json(sorted(map(str, verdict.at_fault)))
     if verdict.table.height:
         metadata["table"] = dg.MetadataValue.md(verdict.markdown())
     return dg.AssetCheckResult(

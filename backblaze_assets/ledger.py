@@ -66,7 +66,7 @@ class Ledger:
         return found.data_version if found else None
 
     def failures(self, made: Materialization, checks: Sequence[str]) -> list[Evaluation]:
-        """Of each check the latest evaluation that looked at a materialization, if it failed.
+        """Of each check the latest evaluation that looked at a materialization, if it refuses it.
 
         Args:
             made: the materialization.
@@ -77,7 +77,7 @@ class Ledger:
             self._evaluations[made.asset] = evaluations(self._instance, key, checks)
         seen = [found for found in self._evaluations[made.asset] if _saw(found, made)]
         latest = {found.check: found for found in seen}
-        return [found for found in latest.values() if not found.passed]
+        return [found for found in latest.values() if found.refuses(made.partition)]
 
     def note(self, materialization: Materialization) -> None:
         """Take into account what a running step has made and Dagster does not know yet."""

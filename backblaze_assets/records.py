@@ -8,7 +8,7 @@ times faster. Events that are not stored as expected are read through Dagster.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 import sqlalchemy as db
@@ -28,6 +28,9 @@ MOST_EVALUATIONS = 1000
 
 PARTITIONS = ("first_partition", "last_partition")
 """Metadata of the evaluation of a check: the range of partitions that it looked at."""
+
+AT_FAULT = "partitions_at_fault"
+"""Metadata of a failed evaluation: those of its partitions that are to blame, where it can tell."""
 
 PLAIN = {
     "BoolMetadataEntryData": "value",
@@ -73,6 +76,7 @@ class Evaluation:
         run_id: the run.
         timestamp: seconds since 1970.
         first, last: the range of partitions that it looked at; empty without partitions.
+        at_fault: those that are to blame for a failure; none where it does not tell.
     """
 
     check: str
@@ -82,6 +86,11 @@ class Evaluation:
     timestamp: float
     first: str
     last: str
+    at_fault: frozenset[str]
+
+    def refuses(self, partition: str | None) -> bool:
+        """Whether a partition that it looked at is, or may be, to blame for its failure."""
+        return not self.passed and (not self.at_fault or partition in self.at_fault)
 
 
 def evaluations(
@@ -99,6 +108,7 @@ def evaluations(
             if evaluation is None or record.event is None:
                 continue
             first, last = (evaluation.metadata.get(name) for name in PARTITIONS)
+            at_fault = evaluation.metadata.get(AT_FAULT, dg.JsonMetadataValue([]))
             found.append(
                 Evaluation(
                     check=key.name,
@@ -108,6 +118,7 @@ def evaluations(
                     timestamp=record.event.timestamp,
                     first=str(first.value) if first else "",
                     last=str(last.value) if last else "",
+                    at_fault=frozenset(cast("list[str]", at_fault.value)),
                 )
             )
     return sorted(found, key=lambda evaluation: evaluation.timestamp)

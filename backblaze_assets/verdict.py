@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 import polars as pl
 
@@ -18,12 +19,15 @@ class Verdict:
         message: what was found and, where there is something to do, what.
         figures: numbers and texts by name.
         table: one row for each thing that is not as it ought to be, for people to read.
+        at_fault: the partitions that are not as they ought to be; none where a check that did not
+            pass cannot tell them from the others that it looked at.
     """
 
     passed: bool
     message: str
     figures: Mapping[str, int | float | str] = field(default_factory=dict)
     table: pl.DataFrame = field(default_factory=pl.DataFrame)
+    at_fault: frozenset[date] = frozenset()
 
     def markdown(self) -> str:
         """The first `MOST_ROWS` rows of the table as Markdown, and how many there are beyond."""

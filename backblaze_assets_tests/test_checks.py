@@ -239,6 +239,8 @@ def test_drives_lost_doubled_or_displaced_are_errors(damaged):
     assert f"| 2013-Q3 | {lost} | missing |" in table_of(found["drives_once"])
     assert "| twice |" in table_of(found["drives_once"])
     assert metadata(found["slots_gapless"])["models_wrong"] == 2
+    for name in ("drives_once", "slots_gapless"):
+        assert metadata(found[name])["partitions_at_fault"] == [str(Q3)]
     assert found["exposure_agrees"].passed
     assert {each.severity for each in found.values()} == {dg.AssetCheckSeverity.ERROR}
 

@@ -276,8 +276,45 @@ def test_checks_alone_can_refuse_what_was_made_before(project):
     lose_a_row(project)
     check_alone(project, "raw_quarter", "rows_accounted_for")
     lineage = project.lineage()
-    # They are about all partitions at once and do not say which are at fault.
+    assert lineage.status("raw_quarter", Q2) is Status.REFUSED
+    assert lineage.status("raw_quarter", Q3) is Status.UP_TO_DATE
+
+
+def test_a_run_over_a_range_refuses_only_what_is_at_fault(refused):
+    with pytest.raises(DagsterAssetCheckFailedError):
+        refused.materialize("raw_quarter", Q2, Q3)
+    lineage = refused.lineage()
+    assert lineage.status("raw_quarter", Q2) is Status.REFUSED
+    assert lineage.status("raw_quarter", Q3) is Status.UP_TO_DATE
+
+
+def test_a_range_that_cannot_be_checked_is_refused_as_a_whole(refused):
+    path = damaged_file(refused)
+    path.write_bytes(path.read_bytes()[:-100])
+    check_alone(refused, "raw_quarter", "rows_accounted_for")
+    lineage = refused.lineage()
     assert {lineage.status("raw_quarter", key) for key in (Q2, Q3)} == {Status.REFUSED}
+
+
+def test_one_broken_frame_is_refused_and_made_anew(project):
+    project.update()
+    project.folder.frame(FIRST).write_bytes(b"no picture")
+    check_alone(project, "frames", "frames_whole")
+    lineage = project.lineage()
+    statuses = [lineage.status("frames", key) for key in lineage.expected("frames")]
+    assert statuses == [Status.REFUSED] + [Status.UP_TO_DATE] * 11
+    assert project.update() == [Ran("frames", 1)]
+    assert project.lineage().status("frames", str(FIRST)) is Status.UP_TO_DATE
+
+
+def test_what_continues_a_history_at_fault_is_refused_too(project):
+    project.update("drive_lifetimes")
+    folder = project.folder.drive_lifetimes(date.fromisoformat(Q2))
+    drives = pq.read_table(folder / "drives.parquet")
+    pq.write_table(drives.slice(1), folder / "drives.parquet")
+    check_alone(project, "drive_lifetimes", "drives_once")
+    lineage = project.lineage()
+    assert {lineage.status("drive_lifetimes", key) for key in (Q2, Q3)} == {Status.REFUSED}
 
 
 def check_alone(project: Project, asset: str, check: str) -> None:

@@ -22,7 +22,7 @@ from backblaze_assets.drive_stats.archive import Archive
 from backblaze_assets.drive_stats.importer import REPORT_KEY, DayReport
 from backblaze_assets.drive_stats.lifetimes import LONGEST_DIP, partial_days
 from backblaze_assets.drive_stats.models import clean_model
-from backblaze_assets.drive_stats.quarters import days_of, quarter_name
+from backblaze_assets.drive_stats.quarters import days_of, quarter_name, quarter_of
 from backblaze_assets.drive_stats.schema import HEADER_ONLY_DAYS
 from backblaze_assets.errors import DataError
 from backblaze_assets.verdict import Verdict
@@ -195,6 +195,7 @@ def rows_accounted_for(
             "days_wrong": wrong.height,
         },
         table=wrong,
+        at_fault=frozenset(quarter_of(day) for day in wrong["day"]),
     )
 
 
@@ -429,9 +430,10 @@ def drives_once(quarters: Iterable[tuple[date, Path, Sequence[Path]]]) -> Verdic
     That no spell lost a row is for `exposure_agrees` to show.
 
     Args:
-        quarters: first day, folder of `drive_lifetimes` and raw files of each.
+        quarters: first day, folder of `drive_lifetimes` and raw files of each, in order.
     """
     tables, drives = [], 0
+    at_fault: list[date] = []
     for quarter, folder, raw in quarters:
         known = pl.read_parquet(folder / "drives.parquet", columns=["serial_number"], glob=False)
         drives = known.height
@@ -440,10 +442,10 @@ def drives_once(quarters: Iterable[tuple[date, Path, Sequence[Path]]]) -> Verdic
         spells = pl.scan_parquet(folder / "spells.parquet", glob=False).select("serial_number")
         reported = pl.concat([rows, spells]).unique().collect(engine="streaming")
         twice = known.filter(pl.col("serial_number").is_duplicated()).unique()
-        tables += [
-            _problem(quarter, twice, "twice"),
-            _problem(quarter, reported.join(known, on="serial_number", how="anti"), "missing"),
-        ]
+        missing = reported.join(known, on="serial_number", how="anti")
+        tables += [_problem(quarter, twice, "twice"), _problem(quarter, missing, "missing")]
+        if at_fault or twice.height or missing.height:
+            at_fault.append(quarter)  # and those after it, which continue it
     table = pl.concat(tables)
     return Verdict(
         passed=table.is_empty(),
@@ -455,6 +457,7 @@ def drives_once(quarters: Iterable[tuple[date, Path, Sequence[Path]]]) -> Verdic
         ),
         figures={"drives": drives, "drives_wrong": table.height},
         table=table,
+        at_fault=frozenset(at_fault),
     )
 
 
@@ -475,9 +478,10 @@ def slots_gapless(quarters: Iterable[tuple[date, Path]]) -> Verdict:
     """The slots of each model's drives are 0, 1, 2, ... up to their number.
 
     Args:
-        quarters: first day and folder of `drive_lifetimes` of each.
+        quarters: first day and folder of `drive_lifetimes` of each, in order.
     """
     tables, models = [], 0
+    at_fault: list[date] = []
     for quarter, folder in quarters:
         slots = (
             pl.read_parquet(folder / "drives.parquet", columns=["model", "slot"], glob=False)
@@ -499,6 +503,8 @@ def slots_gapless(quarters: Iterable[tuple[date, Path]]) -> Verdict:
         tables.append(
             gaps.sort("model").select(pl.lit(quarter_name(quarter)).alias("quarter"), pl.all())
         )
+        if at_fault or gaps.height:
+            at_fault.append(quarter)  # and those after it, which continue it
     table = pl.concat(tables)
     return Verdict(
         passed=table.is_empty(),
@@ -510,6 +516,7 @@ def slots_gapless(quarters: Iterable[tuple[date, Path]]) -> Verdict:
         ),
         figures={"models": models, "models_wrong": table.height},
         table=table,
+        at_fault=frozenset(at_fault),
     )
 
 

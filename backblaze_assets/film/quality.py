@@ -51,6 +51,7 @@ def frames_whole(frames: Mapping[date, Path], style: Style) -> Verdict:
             "height": style.height,
         },
         table=table,
+        at_fault=frozenset(table["day"]),
     )
 
 
@@ -94,6 +95,7 @@ def clips_complete(clips: Mapping[date, tuple[Path, int]], style: Style) -> Verd
         ),
         figures={"clips": len(clips), "frames_expected": frames},
         table=table,
+        at_fault=frozenset(table["quarter"]),
     )
 
 

@@ -100,7 +100,9 @@ def test_clips_and_films_have_the_format_of_the_film(film, changes, fault):
 def test_a_clip_with_too_few_frames_and_one_that_is_broken(film, tmp_path):
     (tmp_path / "broken.mp4").write_bytes(film.read_bytes()[:-50])
     clips = {DAY: (film, 6), date(2016, 7, 1): (tmp_path / "broken.mp4", 5)}
+    clips[date(2016, 10, 1)] = (film, 5)
     verdict = quality.clips_complete(clips, STYLE)
+    assert verdict.at_fault == {DAY, date(2016, 7, 1)}
     assert verdict.table["what"][0] == "5 frames, not 6"
     assert "is not a whole MP4 file" in verdict.table["what"][1]
     assert not quality.film_complete(tmp_path / "broken.mp4", 2, STYLE).passed
