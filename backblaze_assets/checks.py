@@ -1,10 +1,10 @@
 """Asset checks: what is looked at after each materialization, in the same run.
 
-What is judged, and how, stands in `drive_stats/quality.py` and `film/quality.py`. The checks of an
-asset are one step, so that files are read once for all of them. A run over a range of partitions
-runs them once, over all its partitions; those at fault are in the table of the result, and no
-others are refused. Without a run of the asset, as the UI can start them, they look at all
-partitions that there are.
+What is judged, and how, stands in `drive_stats/import_quality.py`, `drive_stats/quality.py` and
+`film/quality.py`. The checks of an asset are one step, so that files are read once for all of
+them. A run over a range of partitions runs them once, over all its partitions; those at fault are
+in the table of the result, and no others are refused. Without a run of the asset, as the UI can
+start them, they look at all partitions that there are.
 
 ERROR is for what makes the results wrong, WARN for what a person should look at. A blocking check
 that fails with ERROR stops the run and, by `lineage`, all later ones, so that nothing is made from
@@ -23,8 +23,8 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from backblaze_assets.drive_stats import quality
-from backblaze_assets.drive_stats.quality import ImportedDay
+from backblaze_assets.drive_stats import import_quality, quality
+from backblaze_assets.drive_stats.import_quality import ImportedDay
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.errors import DataError
 from backblaze_assets.film import quality as film_quality
@@ -54,7 +54,7 @@ class Scope:
     def imported(self) -> dict[date, list[ImportedDay]]:
         """The imported days of each quarter."""
         return {
-            quarter: quality.imported_days(self.folder.raw_quarter(quarter))
+            quarter: import_quality.imported_days(self.folder.raw_quarter(quarter))
             for quarter in self.days
         }
 
@@ -73,7 +73,7 @@ class Scope:
 
 def days_present(scope: Scope) -> Verdict:
     """All days of the quarter are in the zip, save the known ones without a report."""
-    return quality.days_present(scope.imported)
+    return import_quality.days_present(scope.imported)
 
 
 def rows_accounted_for(scope: Scope) -> Verdict:
@@ -85,38 +85,38 @@ def rows_accounted_for(scope: Scope) -> Verdict:
     recounted: dict[date, int] = {}
     for quarter, days in scope.imported.items():
         if quarter in archives:
-            recounted |= quality.recount(archives[quarter], days)
-    return quality.rows_accounted_for(scope.imported, recounted)
+            recounted |= import_quality.recount(archives[quarter], days)
+    return import_quality.rows_accounted_for(scope.imported, recounted)
 
 
 def no_duplicates(scope: Scope) -> Verdict:
     """No serial number occurs twice on a day."""
-    return quality.no_duplicates(scope.imported)
+    return import_quality.no_duplicates(scope.imported)
 
 
 def rows_readable(scope: Scope) -> Verdict:
     """No row had to be set aside for another reason, and no number to be blanked."""
-    return quality.rows_readable(scope.imported)
+    return import_quality.rows_readable(scope.imported)
 
 
 def dates_agree(scope: Scope) -> Verdict:
     """The rows' dates are those of their files' names."""
-    return quality.dates_agree(scope.imported)
+    return import_quality.dates_agree(scope.imported)
 
 
 def capacities_plausible(scope: Scope) -> Verdict:
     """At most one row in a thousand has a capacity that no drive can have."""
-    return quality.capacities_plausible(scope.imported)
+    return import_quality.capacities_plausible(scope.imported)
 
 
 def columns_known(scope: Scope) -> Verdict:
     """No column is unknown to the schema."""
-    return quality.columns_known(scope.imported)
+    return import_quality.columns_known(scope.imported)
 
 
 def models_stable(scope: Scope) -> Verdict:
     """No drive changes its model within the quarter, other spellings of the same one aside."""
-    return quality.models_stable((quarter, scope.raw(quarter)) for quarter in scope.days)
+    return import_quality.models_stable((quarter, scope.raw(quarter)) for quarter in scope.days)
 
 
 def days_whole(scope: Scope) -> Verdict:

@@ -300,12 +300,14 @@ def test_real_rates_are_compared_with_published_ones(empty):
 
 def test_the_command_line_tells_what_checks_have_found(damaged):
     assert run(damaged.instance, damaged.data, "raw_quarter", [str(Q2), str(Q3)]) == [
-        "WARN: raw_quarter, days_present: 162 of 174 days are not in the zip, or have no row in "
-        "it. In the film they look like the day before. If Backblaze has published more, fetch it "
-        "with `backblaze-assets download 2013-Q2 2013-Q3`."
+        "WARN: raw_quarter, days_present: Not in the zip, or without a row in it: 162 of 174 "
+        "days. In the film they look like the day before. If Backblaze has published more, fetch "
+        "it with `backblaze-assets download 2013-Q2 2013-Q3`."
     ]
     lose_a_row(damaged.folder.raw_quarter(Q2) / f"{FIRST}.parquet")
-    with pytest.raises(DataError, match=r"raw_quarter 2013-04-01 is refused .* On 1 days"):
+    with pytest.raises(
+        DataError, match=r"raw_quarter 2013-04-01 is refused .* after the import: 1 of"
+    ):
         run(damaged.instance, damaged.data, "raw_quarter", [str(Q2)])
 
 

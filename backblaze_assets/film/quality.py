@@ -37,11 +37,11 @@ def frames_whole(frames: Mapping[date, Path], style: Style) -> Verdict:
     return Verdict(
         passed=table.is_empty(),
         message=(
-            f"All {len(days)} frames are whole and {style.width} x {style.height} pixels; "
-            f"{len(sample)} were decoded."
+            f"All frames are whole and {style.width} x {style.height} pixels; decoded to see so: "
+            f"{len(sample)} of {len(days)}."
             if table.is_empty()
-            else f"{table.height} of {len(days)} frames are broken or of the wrong size. Delete "
-            "them and materialize frames for these days again."
+            else f"Frames that are broken or of the wrong size: {table.height} of {len(days)}. "
+            "Delete them and materialize frames for these days again."
         ),
         figures={
             "frames": len(days),
@@ -88,10 +88,10 @@ def clips_complete(clips: Mapping[date, tuple[Path, int]], style: Style) -> Verd
     return Verdict(
         passed=table.is_empty(),
         message=(
-            f"All {len(clips)} clips have a frame for each of their {frames} days."
+            f"The clips have a frame for each of their days: {frames} of {frames}."
             if table.is_empty()
-            else f"{table['quarter'].n_unique()} of {len(clips)} clips are not as they should be. "
-            "Delete them and materialize movie_clip for these quarters again."
+            else f"Clips that are not as they should be: {table['quarter'].n_unique()} of "
+            f"{len(clips)}. Delete them and materialize movie_clip for these quarters again."
         ),
         figures={"clips": len(clips), "frames_expected": frames},
         table=table,
@@ -108,7 +108,7 @@ def film_complete(path: Path, days: int, style: Style) -> Verdict:
     return Verdict(
         passed=right,
         message=(
-            f"{days} days and {style.closing_frames} closing frames, {seconds:.2f} seconds."
+            f"Days: {days}; closing frames: {style.closing_frames}; seconds: {seconds:.2f}."
             if right
             else fault
             or f"The film has {frames} frames and lasts {seconds:.2f} seconds; {days} days and "
