@@ -6,6 +6,7 @@ Dagster takes two seconds to import, so commands import it when they need it.
 import gc
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -262,6 +263,9 @@ def dev(port: int) -> None:
     settings = Settings.from_environment()
     command = [sys.executable, "-m", "dagster", "dev", "-m", "backblaze_assets.definitions"]
     # In the place of this process, so that Ctrl-C and `kill` reach it and it can stop its own.
+    # Scripts start what is in their background with SIGINT ignored, and Dagster, which takes
+    # SIGTERM for the same, could then not be ended by `kill`.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execve(sys.executable, [*command, "--port", str(port)], environment(settings.data))
 
 

@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
@@ -93,6 +93,30 @@ def test_a_zip_that_is_dropped_leads_to_the_film_without_a_click(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_ui_that_a_script_has_started_in_the_background_ends_by_kill(tmp_path):
+    # A script's shell lets its background commands ignore Ctrl-C, and Dagster treats both alike.
+    program = Path(sys.executable).with_name("backblaze-assets")
+    script = '"$0" dev --port 13419 >"$BACKBLAZE_DATA/dev.log" 2>&1 & echo $!; wait $!'
+    bare = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    with subprocess.Popen(
+        ["sh", "-c", script, program],
+        env=bare | {"BACKBLAZE_DATA": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as shell:
+        assert shell.stdout is not None
+        pid = int(shell.stdout.readline())
+        try:
+            wait_until(lambda: asked("http://127.0.0.1:13419/server_info") is not None, 120)
+            os.kill(pid, signal.SIGTERM)
+            shell.wait(60)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
+
+
+@pytest.mark.slow
 def test_all_assets_and_a_range_selected_in_the_ui_are_one_run_per_asset(tmp_path):
     root = tmp_path / "data"
     write_fleet(root, date(2013, 4, 10), date(2013, 9, 30))
@@ -119,15 +143,22 @@ def launched(port: int, selected: dict[str, object]) -> bool:
     )
     body = json.dumps({"query": mutation, "variables": {"p": selected}}).encode()
     headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/graphql", body, headers)
-    try:
-        # Not through a proxy that the environment may name.
-        answer = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request)
-    except OSError:
+    answer = asked(urllib.request.Request(f"http://127.0.0.1:{port}/graphql", body, headers))
+    if answer is None:
         return False
-    result = json.load(answer)["data"]["launchPartitionBackfill"]
+    result = json.loads(answer)["data"]["launchPartitionBackfill"]
     assert result == {"__typename": "LaunchBackfillSuccess"}
     return True
+
+
+def asked(request: urllib.request.Request | str) -> bytes | None:
+    """What a server of this machine answers; None while nobody listens."""
+    try:
+        # Not through a proxy that the environment may name.
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+            return bytes(answer.read())
+    except OSError:
+        return None
 
 
 @pytest.mark.slow
