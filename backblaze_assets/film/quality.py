@@ -37,7 +37,7 @@ def frames_whole(frames: Mapping[date, Path], style: Style) -> Verdict:
     return Verdict(
         passed=table.is_empty(),
         message=(
-            f"All frames are whole and {style.width} x {style.height} pixels; decoded to see so: "
+            f"All frames are whole and {style.width} x {style.height} pixels. Decoded: "
             f"{len(sample)} of {len(days)}."
             if table.is_empty()
             else f"Frames that are broken or of the wrong size: {table.height} of {len(days)}. "

@@ -22,12 +22,18 @@ NAMES = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.p
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(NAMES)}")
-    parser.add_argument("--json", type=Path, default=Path("benchmarks.json"))
+    parser.add_argument(
+        "--json",
+        type=Path,
+        default=Path("build/benchmarks.json"),
+        help="file for the results (default: %(default)s)",
+    )
     parser.add_argument("--work", type=Path, help="folder to keep inputs in between runs")
     args = parser.parse_args()
     unknown = set(args.names) - set(NAMES)
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    args.json.parent.mkdir(parents=True, exist_ok=True)
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as temporary:
         work = args.work or Path(temporary)
