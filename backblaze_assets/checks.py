@@ -28,8 +28,8 @@ from backblaze_assets.drive_stats.import_quality import ImportedDay
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.errors import DataError
 from backblaze_assets.film import quality as film_quality
-from backblaze_assets.lineage import BLOCKING, Lineage
-from backblaze_assets.records import AT_FAULT, PARTITIONS
+from backblaze_assets.instance.records import AT_FAULT, PARTITIONS
+from backblaze_assets.lineage.rules import BLOCKING, Lineage
 from backblaze_assets.resources import Data
 from backblaze_assets.verdict import Verdict
 

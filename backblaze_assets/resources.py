@@ -5,11 +5,11 @@ from pathlib import Path
 import dagster as dg
 
 from backblaze_assets.drive_stats.archive import BASE_URL
+from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.film.style import Style
-from backblaze_assets.ledger import Ledger
-from backblaze_assets.lineage import Lineage
+from backblaze_assets.lineage.ledger import Ledger
+from backblaze_assets.lineage.rules import Lineage
 from backblaze_assets.settings import Settings
-from backblaze_assets.storage import DataFolder
 
 
 class Data(dg.ConfigurableResource):  # type: ignore[type-arg]

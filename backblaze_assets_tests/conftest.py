@@ -8,13 +8,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from backblaze_assets.cli.update import Ran, bring_up_to_date
 from backblaze_assets.definitions import build_definitions
-from backblaze_assets.demo import write_zips
-from backblaze_assets.lineage import Lineage
+from backblaze_assets.drive_stats.demo import write_zips
+from backblaze_assets.files.folder import DataFolder
+from backblaze_assets.lineage.rules import Lineage
 from backblaze_assets.resources import Data
-from backblaze_assets.runner import Ran, bring_up_to_date
 from backblaze_assets.settings import Settings
-from backblaze_assets.storage import DataFolder
 
 FIRST, LAST = date(2013, 6, 25), date(2013, 7, 6)
 """Twelve days on both sides of a quarter's end: two quarters in one zip."""

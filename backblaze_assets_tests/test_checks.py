@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from backblaze_assets.checks import CHECKS
+from backblaze_assets.cli.update import run
 from backblaze_assets.drive_stats.quarters import days_of
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.stamps import read_origin
 from backblaze_assets.film.encode import encode_clip
-from backblaze_assets.runner import run
-from backblaze_assets.stamps import read_origin
 from backblaze_assets_tests.conftest import FIRST, LAST, Project
 from backblaze_assets_tests.drive_stats.zips import HEADER, csv, row, write_zip
 

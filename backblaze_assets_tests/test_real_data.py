@@ -15,8 +15,8 @@ import polars as pl
 import pytest
 
 from backblaze_assets.drive_stats.models import clean_model
+from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.film.probe import probe
-from backblaze_assets.storage import DataFolder
 from backblaze_assets_tests.benchmarks.harness import REPOSITORY, SHARED
 
 PROGRAM = Path(sys.executable).with_name("backblaze-assets")

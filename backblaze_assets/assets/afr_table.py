@@ -13,7 +13,7 @@ from backblaze_assets.assets.step import step
 from backblaze_assets.drive_stats.afr import afr_table as build_table
 from backblaze_assets.drive_stats.lifetimes import Lifetimes
 from backblaze_assets.drive_stats.parquet import write_parquet
-from backblaze_assets.lineage import RULES
+from backblaze_assets.lineage.rules import RULES
 from backblaze_assets.partitions import quarters, same_time, trailing_year
 from backblaze_assets.resources import Data
 

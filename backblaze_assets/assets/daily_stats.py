@@ -8,7 +8,7 @@ import dagster as dg
 from backblaze_assets.assets.step import step
 from backblaze_assets.drive_stats.daily import write_daily_stats
 from backblaze_assets.drive_stats.quarters import quarter_of
-from backblaze_assets.lineage import RULES
+from backblaze_assets.lineage.rules import RULES
 from backblaze_assets.partitions import days, same_time
 from backblaze_assets.resources import Data
 

@@ -14,11 +14,11 @@ import polars as pl
 from backblaze_assets.assets.step import Step, step
 from backblaze_assets.drive_stats.lifetimes import Lifetimes, extend
 from backblaze_assets.drive_stats.quarters import quarter_name
-from backblaze_assets.lineage import LIFETIMES, RULES
+from backblaze_assets.files.stamps import kept
+from backblaze_assets.lineage.rules import LIFETIMES, RULES
 from backblaze_assets.partitions import quarter_before, quarters, same_time
-from backblaze_assets.progress import work
 from backblaze_assets.resources import Data
-from backblaze_assets.stamps import kept
+from backblaze_assets.work.progress import work
 
 
 @dg.asset(

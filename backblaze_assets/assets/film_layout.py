@@ -12,11 +12,11 @@ import polars as pl
 
 from backblaze_assets.assets.step import Step, step
 from backblaze_assets.drive_stats.lifetimes import Lifetimes
+from backblaze_assets.files.atomic import write_atomic
+from backblaze_assets.files.origin import KEY, digest
 from backblaze_assets.film.layout import Layout, build, censuses
-from backblaze_assets.lineage import RULES
-from backblaze_assets.origin import KEY, digest
+from backblaze_assets.lineage.rules import RULES
 from backblaze_assets.resources import Data
-from backblaze_assets.storage import write_atomic
 
 
 @dg.asset(

@@ -15,6 +15,7 @@ import dagster as dg
 from backblaze_assets.assets.film_layout import read_layout
 from backblaze_assets.assets.step import Step, step
 from backblaze_assets.drive_stats.quarters import quarter_of
+from backblaze_assets.files.stamps import kept, read_origin
 from backblaze_assets.film.layout import Layout
 from backblaze_assets.film.render import (
     FrameReport,
@@ -23,10 +24,9 @@ from backblaze_assets.film.render import (
     render_quarters,
     thumbnail,
 )
-from backblaze_assets.lineage import RULES
+from backblaze_assets.lineage.rules import RULES
 from backblaze_assets.partitions import days, same_time
 from backblaze_assets.resources import Data
-from backblaze_assets.stamps import kept, read_origin
 
 
 @dg.asset(

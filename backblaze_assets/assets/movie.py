@@ -11,7 +11,7 @@ from backblaze_assets.assets.movie_clip import video_figures
 from backblaze_assets.assets.step import Step, step
 from backblaze_assets.film.encode import encode_jpegs, join_clips
 from backblaze_assets.film.render import render_closing
-from backblaze_assets.lineage import RULES
+from backblaze_assets.lineage.rules import RULES
 from backblaze_assets.resources import Data
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import dagster as dg
 
 from backblaze_assets.assets.step import step
+from backblaze_assets.files.origin import Origin
+from backblaze_assets.files.stamps import kept
 from backblaze_assets.film.encode import ClipJob, encode_clips
 from backblaze_assets.film.probe import probe
-from backblaze_assets.lineage import RULES
-from backblaze_assets.origin import Origin
+from backblaze_assets.lineage.rules import RULES
 from backblaze_assets.partitions import quarters, same_time
 from backblaze_assets.resources import Data
-from backblaze_assets.stamps import kept
 
 
 @dg.asset(

@@ -16,11 +16,11 @@ from backblaze_assets.assets.step import Step, step
 from backblaze_assets.drive_stats.archive import archive_of, sha256
 from backblaze_assets.drive_stats.importer import DayReport, import_days, read_report
 from backblaze_assets.drive_stats.quarters import quarter_name
-from backblaze_assets.lineage import DAY_VERSIONS, RULES
-from backblaze_assets.origin import Origin, digest_versions
+from backblaze_assets.files.origin import Origin, digest_versions
+from backblaze_assets.files.stamps import kept
+from backblaze_assets.lineage.rules import DAY_VERSIONS, RULES
 from backblaze_assets.partitions import quarters
 from backblaze_assets.resources import Data
-from backblaze_assets.stamps import kept
 
 
 @dg.asset(

@@ -18,14 +18,14 @@ import dagster as dg
 
 from backblaze_assets.drive_stats.quarters import quarter_name, quarter_of
 from backblaze_assets.errors import DataError
-from backblaze_assets.ledger import PROVENANCE, Materialization
-from backblaze_assets.lineage import ABSENT, DAILY, RULES, Lineage
-from backblaze_assets.origin import Origin, digest_versions
+from backblaze_assets.files.atomic import remove_unfinished
+from backblaze_assets.files.origin import Origin, digest_versions
+from backblaze_assets.lineage.ledger import PROVENANCE, Materialization
+from backblaze_assets.lineage.ranges import unbroken
+from backblaze_assets.lineage.rules import ABSENT, DAILY, RULES, Lineage
 from backblaze_assets.partitions import requested
-from backblaze_assets.progress import Lines, listening, somebody_listens
-from backblaze_assets.ranges import unbroken
 from backblaze_assets.resources import Data
-from backblaze_assets.storage import remove_unfinished
+from backblaze_assets.work.progress import Lines, listening, somebody_listens
 
 LIBRARIES = ("polars", "pyarrow", "numpy", "pillow", "imageio-ffmpeg", "isal")
 """Those whose version can shape a result."""

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from backblaze_assets.lineage import DAILY, RULES, Key, Lineage, upstream_of
-from backblaze_assets.origin import digest
+from backblaze_assets.files.origin import digest
+from backblaze_assets.lineage.rules import DAILY, RULES, Key, Lineage, upstream_of
 from backblaze_assets.partitions import days, quarters
 
 

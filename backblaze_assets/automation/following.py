@@ -17,8 +17,8 @@ from dagster._core.asset_graph_view.asset_graph_view import AssetGraphView
 from dagster._core.asset_graph_view.entity_subset import EntitySubset
 
 from backblaze_assets.automation.agenda import Agenda
-from backblaze_assets.code_version import PACKAGE
-from backblaze_assets.lineage import RULES, Key
+from backblaze_assets.lineage.code_version import PACKAGE
+from backblaze_assets.lineage.rules import RULES, Key
 from backblaze_assets.resources import Data
 
 FOLLOWING = [asset for asset in RULES if asset != "raw_quarter"]

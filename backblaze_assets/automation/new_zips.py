@@ -11,8 +11,8 @@ import dagster as dg
 from backblaze_assets.automation.agenda import Agenda
 from backblaze_assets.drive_stats.archive import Archive, find_archives, scan
 from backblaze_assets.errors import DataError
-from backblaze_assets.origin import digest
-from backblaze_assets.ranges import range_tags, unbroken
+from backblaze_assets.files.origin import digest
+from backblaze_assets.lineage.ranges import range_tags, unbroken
 from backblaze_assets.resources import Data
 
 

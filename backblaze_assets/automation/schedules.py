@@ -4,14 +4,14 @@ import dagster as dg
 from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
 
 from backblaze_assets.automation.agenda import Agenda
-from backblaze_assets.download import download, published_since
 from backblaze_assets.drive_stats.archive import find_archives
+from backblaze_assets.drive_stats.download import download, published_since
 from backblaze_assets.drive_stats.quarters import next_quarter, quarter_name
-from backblaze_assets.lineage import BLOCKING, RULES, Key
-from backblaze_assets.progress import Lines, listening
-from backblaze_assets.ranges import range_tags, unbroken
+from backblaze_assets.lineage.ranges import range_tags, unbroken
+from backblaze_assets.lineage.rules import BLOCKING, RULES, Key
+from backblaze_assets.lineage.tracing import refusals
 from backblaze_assets.resources import Data
-from backblaze_assets.tracing import refusals
+from backblaze_assets.work.progress import Lines, listening
 
 ACTIVE = [
     dg.DagsterRunStatus.NOT_STARTED,

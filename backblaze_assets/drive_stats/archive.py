@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from backblaze_assets.drive_stats.quarters import FIRST_DAY, quarter_name, quarter_of
 from backblaze_assets.errors import DataError
-from backblaze_assets.origin import digest
+from backblaze_assets.files.origin import digest
 
 BASE_URL = "https://f001.backblazeb2.com/file/Backblaze-Hard-Drive-Data"
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import polars as pl
 
-from backblaze_assets import progress
 from backblaze_assets.drive_stats.capacity import usual_capacity
 from backblaze_assets.drive_stats.models import clean_model, is_boot_drive, maker
 from backblaze_assets.drive_stats.parquet import write_parquet
-from backblaze_assets.origin import Origin
+from backblaze_assets.files.origin import Origin
+from backblaze_assets.work import progress
 
 DAILY_SCHEMA = pl.Schema(
     {

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import polars as pl
 
-from backblaze_assets import progress
 from backblaze_assets.drive_stats import schema
 from backblaze_assets.drive_stats.archive import Archive, Member
 from backblaze_assets.drive_stats.daily_csv import DailyTable, Reject, read_clean, read_with_care
 from backblaze_assets.drive_stats.inflate import MemberStream, StoppedError
 from backblaze_assets.drive_stats.parquet import read_extra, write_parquet
-from backblaze_assets.origin import KEY, Origin
-from backblaze_assets.storage import write_atomic
+from backblaze_assets.files.atomic import write_atomic
+from backblaze_assets.files.origin import KEY, Origin
+from backblaze_assets.work import progress
 
 REPORT_KEY = "backblaze_assets.report"
 """Key under which a day's Parquet file holds its report."""

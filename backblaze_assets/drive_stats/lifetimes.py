@@ -19,8 +19,8 @@ from backblaze_assets.drive_stats.capacity import usual_capacity
 from backblaze_assets.drive_stats.models import clean_model, is_boot_drive, maker
 from backblaze_assets.drive_stats.parquet import read_origin, write_parquet
 from backblaze_assets.drive_stats.tally import tally
-from backblaze_assets.origin import Origin, digest_versions
-from backblaze_assets.storage import atomic_path
+from backblaze_assets.files.atomic import atomic_path
+from backblaze_assets.files.origin import Origin, digest_versions
 
 PARTIAL_BELOW = 0.8
 """A day is partial when it has less than this share of the drives of the full days before it."""

@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backblaze_assets.origin import KEY, Origin
-from backblaze_assets.storage import atomic_path
+from backblaze_assets.files.atomic import atomic_path
+from backblaze_assets.files.origin import KEY, Origin
 
 
 class _HashingFile(io.RawIOBase):

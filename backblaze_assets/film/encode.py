@@ -17,11 +17,11 @@ from threading import Event
 
 import imageio_ffmpeg
 
-from backblaze_assets import progress
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.atomic import atomic_path
+from backblaze_assets.files.origin import Origin
 from backblaze_assets.film.probe import VideoInfo, digest_video, overwrite_in_index, probe
-from backblaze_assets.origin import Origin
-from backblaze_assets.storage import atomic_path
+from backblaze_assets.work import progress
 
 # JPEG (JFIF) is BT.601 in full range; HD video is BT.709 in limited range, and players that
 # ignore the tags assume just that. zscale computes this within 0.2 grey levels; ffmpeg's `scale`

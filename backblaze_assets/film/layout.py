@@ -21,8 +21,8 @@ import polars as pl
 
 from backblaze_assets.drive_stats.quarters import next_quarter
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.origin import digest
 from backblaze_assets.film.style import Style
-from backblaze_assets.origin import digest
 
 FREE = 0.15
 """Part of the width that a packing leaves free at the right for models still to come."""

@@ -19,16 +19,16 @@ import numpy.typing as npt
 import polars as pl
 from PIL import Image
 
-from backblaze_assets import progress
+from backblaze_assets.files.atomic import write_atomic
+from backblaze_assets.files.origin import Origin
 from backblaze_assets.film import chart, jpeg, panel
 from backblaze_assets.film.fleet import fleet
 from backblaze_assets.film.labels import Labels, labels
 from backblaze_assets.film.layout import Layout
 from backblaze_assets.film.rings import Rings
 from backblaze_assets.film.style import FADE_DAYS, NEW_DAYS, RING_DAYS, Style
-from backblaze_assets.origin import Origin
-from backblaze_assets.processes import go_on_or_stop, in_processes
-from backblaze_assets.storage import write_atomic
+from backblaze_assets.work import progress
+from backblaze_assets.work.processes import go_on_or_stop, in_processes
 
 FAR = 100
 """Days between two frames from which on drawing everything is as cheap as drawing the changes."""

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from backblaze_assets.errors import DataError
-from backblaze_assets.origin import digest
+from backblaze_assets.files.origin import digest
 
 Colour = tuple[int, int, int]
 """Red, green, blue, each 0-255."""

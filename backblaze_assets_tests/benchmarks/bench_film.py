@@ -51,10 +51,10 @@ import numpy as np
 import polars as pl
 
 from backblaze_assets.drive_stats.quarters import quarter_of
+from backblaze_assets.files.origin import Origin
 from backblaze_assets.film.layout import build, censuses
 from backblaze_assets.film.render import render_days
 from backblaze_assets.film.style import Style
-from backblaze_assets.origin import Origin
 from backblaze_assets_tests.benchmarks.harness import SHARED, Result, measure, written_mb
 
 FIRST, LAST = date(2013, 4, 10), date(2016, 9, 30)
@@ -76,7 +76,7 @@ CLIPS = """
 import json, sys
 from pathlib import Path
 from backblaze_assets.film.encode import ClipJob, encode_clips
-from backblaze_assets.origin import Origin
+from backblaze_assets.files.origin import Origin
 jobs = [
     ClipJob([Path(frame) for frame in frames], Path(clip), Origin("movie_clip", clip, "benchmark"))
     for clip, frames in json.loads(Path(sys.argv[1]).read_text()).items()
@@ -87,7 +87,7 @@ JOIN = """
 import sys
 from pathlib import Path
 from backblaze_assets.film.encode import join_clips
-from backblaze_assets.origin import Origin
+from backblaze_assets.files.origin import Origin
 target, *clips = map(Path, sys.argv[1:])
 report = join_clips(clips, target, Origin("movie", None, "benchmark"))
 print(report.frames, "frames,", round(report.seconds, 3), "s of film")

@@ -78,7 +78,7 @@ from pathlib import Path
 from backblaze_assets.film.layout import Layout
 from backblaze_assets.film.render import QuarterFrames, render_quarters
 from backblaze_assets.film.style import Style
-from backblaze_assets.origin import Origin
+from backblaze_assets.files.origin import Origin
 
 folder, target = Path(sys.argv[1]), Path(sys.argv[2])
 layout = Layout.from_json((folder / "layout.json").read_text(encoding="utf-8"))

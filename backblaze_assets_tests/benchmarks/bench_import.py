@@ -32,12 +32,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
-from backblaze_assets.demo import write_zips
 from backblaze_assets.drive_stats import schema
 from backblaze_assets.drive_stats.archive import Member, scan
+from backblaze_assets.drive_stats.demo import write_zips
 from backblaze_assets.drive_stats.importer import import_days
 from backblaze_assets.drive_stats.inflate import MemberStream
-from backblaze_assets.origin import Origin
+from backblaze_assets.files.origin import Origin
 from backblaze_assets_tests.benchmarks.harness import SHARED, Result, measure, written_mb
 
 FLOOR = """

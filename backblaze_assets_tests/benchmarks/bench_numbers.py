@@ -31,7 +31,7 @@ from backblaze_assets.drive_stats.lifetimes import Lifetimes, extend
 from backblaze_assets.drive_stats.parquet import write_parquet
 from backblaze_assets.drive_stats.quarters import quarter_of
 from backblaze_assets.drive_stats.schema import REQUIRED
-from backblaze_assets.origin import Origin
+from backblaze_assets.files.origin import Origin
 from backblaze_assets_tests.benchmarks import bench_import
 from backblaze_assets_tests.benchmarks.harness import Result, measure, written_mb
 

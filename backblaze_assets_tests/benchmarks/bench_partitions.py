@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 import dagster as dg
 from sqlalchemy import Engine, event
-from backblaze_assets.instance import open_instance
+from backblaze_assets.instance.opening import open_instance
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 kind, partitions, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])

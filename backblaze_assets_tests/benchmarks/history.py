@@ -6,12 +6,12 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from backblaze_assets.demo import write_zips
+from backblaze_assets.drive_stats.demo import write_zips
 from backblaze_assets_tests.benchmarks.harness import SHARED, Measurement, measure
 
 MOVIE = """
 import sys
-from backblaze_assets.cli import main
+from backblaze_assets.cli.app import main
 sys.argv[1:1] = ["movie", "--data"]
 main()
 """

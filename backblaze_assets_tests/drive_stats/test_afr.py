@@ -23,7 +23,7 @@ from backblaze_assets.drive_stats.archive import scan
 from backblaze_assets.drive_stats.daily import write_daily_stats
 from backblaze_assets.drive_stats.importer import import_days
 from backblaze_assets.drive_stats.lifetimes import Lifetimes, extend
-from backblaze_assets.origin import Origin
+from backblaze_assets.files.origin import Origin
 from backblaze_assets_tests.benchmarks.harness import SHARED
 from backblaze_assets_tests.drive_stats.raw import (
     Row,

@@ -14,7 +14,7 @@ from backblaze_assets.drive_stats.daily import (
     write_daily_stats,
 )
 from backblaze_assets.drive_stats.parquet import read_extra
-from backblaze_assets.origin import KEY, Origin
+from backblaze_assets.files.origin import KEY, Origin
 from backblaze_assets_tests.drive_stats.raw import Row, days_from, made_up_fleet, write_days
 
 DAY = date(2013, 4, 10)

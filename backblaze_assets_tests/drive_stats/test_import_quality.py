@@ -11,7 +11,7 @@ from backblaze_assets.drive_stats.import_quality import ImportedDay
 from backblaze_assets.drive_stats.importer import DayReport, import_days
 from backblaze_assets.drive_stats.quarters import days_of
 from backblaze_assets.errors import DataError
-from backblaze_assets.origin import Origin
+from backblaze_assets.files.origin import Origin
 from backblaze_assets_tests.drive_stats.zips import csv, row, write_zip
 
 Q4_2014, Q2_2016, Q1_2017 = date(2014, 10, 1), date(2016, 4, 1), date(2017, 1, 1)

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backblaze_assets import progress
 from backblaze_assets.drive_stats.archive import scan
 from backblaze_assets.drive_stats.daily_csv import read_clean, read_with_care
 from backblaze_assets.drive_stats.importer import DayReport, import_days, read_report
 from backblaze_assets.drive_stats.inflate import MemberStream
 from backblaze_assets.errors import DataError
-from backblaze_assets.origin import KEY, Origin
+from backblaze_assets.files.origin import KEY, Origin
+from backblaze_assets.work import progress
 from backblaze_assets_tests.benchmarks.harness import SHARED
 from backblaze_assets_tests.drive_stats.zips import HEADER, csv, row, write_zip
 

@@ -29,7 +29,7 @@ from backblaze_assets.drive_stats.lifetimes import (
 from backblaze_assets.drive_stats.models import clean_model
 from backblaze_assets.drive_stats.quarters import quarter_of
 from backblaze_assets.errors import DataError
-from backblaze_assets.origin import Origin
+from backblaze_assets.files.origin import Origin
 from backblaze_assets_tests.benchmarks.harness import SHARED
 from backblaze_assets_tests.drive_stats.raw import (
     Row,

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.origin import Origin
 from backblaze_assets.film.encode import (
     ClipJob,
     ClipReport,
@@ -26,8 +27,7 @@ from backblaze_assets.film.encode import (
     join_clips,
 )
 from backblaze_assets.film.probe import digest_video, overwrite_in_index, probe
-from backblaze_assets.origin import Origin
-from backblaze_assets.progress import listening
+from backblaze_assets.work.progress import listening
 
 WIDTH, HEIGHT = 320, 180
 BITS = 8
@@ -250,7 +250,7 @@ def test_an_exception_ends_ffmpeg_and_leaves_no_file(tmp_path):
 def test_an_interrupt_ends_all_clips(tmp_path):
     frames = write_frames(tmp_path / "frames", range(20))
     code = (
-        "import sys; from pathlib import Path; from backblaze_assets.origin import Origin\n"
+        "import sys; from pathlib import Path; from backblaze_assets.files.origin import Origin\n"
         "from backblaze_assets.film.encode import ClipJob, encode_clips\n"
         "frames = [Path(name) for name in sys.argv[2:]] * 5000\n"
         "targets = [Path(sys.argv[1], f'{i}.mp4') for i in range(3)]\n"

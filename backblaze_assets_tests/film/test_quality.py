@@ -6,10 +6,10 @@ from datetime import date, timedelta
 import pytest
 from PIL import Image
 
+from backblaze_assets.files.origin import Origin
 from backblaze_assets.film import quality
 from backblaze_assets.film.encode import encode_clip
 from backblaze_assets.film.style import Style
-from backblaze_assets.origin import Origin
 
 DAY = date(2016, 4, 1)
 STYLE = replace(Style.named("1080p"), closing_frames=3)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from backblaze_assets.files.origin import Origin, digest
 from backblaze_assets.film.jpeg import read_comment
 from backblaze_assets.film.layout import build, censuses, extend
 from backblaze_assets.film.render import (
@@ -21,7 +22,6 @@ from backblaze_assets.film.render import (
     thumbnail,
 )
 from backblaze_assets.film.style import NEW_DAYS, RING_DAYS, Style
-from backblaze_assets.origin import Origin, digest
 from backblaze_assets_tests.film.fleets import (
     START,
     calendar,

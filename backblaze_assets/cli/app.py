@@ -1,0 +1,387 @@
+"""The command line, `backblaze-assets`: thin over the same definitions and instance as the UI.
+
+Dagster takes two seconds to import, so commands import it when they need it.
+"""
+
+import gc
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from backblaze_assets.cli import console
+from backblaze_assets.drive_stats.quarters import parse_quarter, parse_quarters, quarter_name
+from backblaze_assets.errors import DataError
+from backblaze_assets.files.folder import DataFolder
+from backblaze_assets.settings import Settings
+from backblaze_assets.work.interrupts import EXIT_CODE, ending_soon
+from backblaze_assets.work.progress import listening
+
+if TYPE_CHECKING:
+    from backblaze_assets.lineage.rules import Lineage
+
+
+WINDOWS = ("quarter", "year", "lifetime")
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _use_data(_: click.Context, __: click.Parameter, folder: str | None) -> None:
+    if folder is not None:
+        os.environ["BACKBLAZE_DATA"] = str(Path(folder).expanduser().absolute())
+
+
+def _use_debug(_: click.Context, __: click.Parameter, debug: bool) -> None:
+    if debug:
+        os.environ["BACKBLAZE_DEBUG"] = "1"
+
+
+def _quarter(_: click.Context, __: click.Parameter, text: str | None) -> date | None:
+    """The quarter that was asked for; nonsense is wrong usage."""
+    try:
+        return parse_quarter(text) if text else None
+    except DataError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _archives(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> list[str]:
+    """Names of the zips for the quarters and years that were asked for."""
+    from backblaze_assets.drive_stats.archive import archive_name
+
+    try:
+        wanted = [archive_name(quarter) for text in texts for quarter in parse_quarters(text)]
+    except DataError as error:
+        raise click.BadParameter(str(error)) from error
+    return list(dict.fromkeys(wanted))
+
+
+def _shared(command: Command) -> Command:
+    """Give a command the options that all have; they may stand before the command as well."""
+    data = click.option(
+        "--data",
+        metavar="DIR",
+        expose_value=False,
+        callback=_use_data,
+        help="Folder with the zips and all results (else BACKBLAZE_DATA, else ./data).",
+    )
+    debug = click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        callback=_use_debug,
+        help="Show tracebacks of errors.",
+    )
+    return data(debug(command))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="backblaze-assets")
+@_shared
+def app() -> None:
+    """Backblaze's drive statistics: failure-rate tables, and a film of every drive."""
+
+
+@app.command()
+@_shared
+def demo() -> None:
+    """Make a small synthetic fleet and build everything from it, in a folder of its own."""
+    from backblaze_assets.drive_stats.demo import write_zips
+
+    settings = Settings(data=Settings.from_environment().data / "demo")
+    os.environ["BACKBLAZE_DATA"] = str(settings.data)
+    console.say(f"Writing the zips of a synthetic fleet to {_shown(settings.data)}")
+    with listening(console.listener()):
+        write_zips(settings.data)
+    _bring_up_to_date(settings, ["afr_table", "movie"])
+    _print_afr(settings, None, "lifetime", everything=False, form="table")
+    _print_film(settings)
+    console.say(
+        f"\nLook around in the Dagster UI: backblaze-assets dev --data {_shown(settings.data)}"
+    )
+
+
+@app.command()
+@_shared
+def movie() -> None:
+    """Bring tables and film up to date for the zips in the data folder; print the film's path."""
+    settings = Settings.from_environment()
+    _bring_up_to_date(settings, ["afr_table", "movie"])
+    _print_film(settings)
+
+
+@app.command("import")
+@_shared
+def import_() -> None:
+    """Import all zips in the data folder: `raw_quarter`."""
+    _bring_up_to_date(Settings.from_environment(), ["raw_quarter"])
+
+
+@app.command()
+@click.argument("quarter", required=False, callback=_quarter)
+@click.option(
+    "--window",
+    type=click.Choice(WINDOWS),
+    default="quarter",
+    show_default=True,
+    help="What the rates are about.",
+)
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Every model: boot drives and those too few to publish, too.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="How to print it.",
+)
+@_shared
+def afr(quarter: date | None, window: str, everything: bool, form: str) -> None:
+    """Print the annualized failure rates of a quarter, building what is missing.
+
+    QUARTER is written as 2021-Q2; it is the newest if left out.
+    """
+    settings = Settings.from_environment()
+    _check_quarter(settings, quarter)
+    _bring_up_to_date(settings, ["afr_table"], quiet=True)
+    _print_afr(settings, quarter, window, everything=everything, form=form)
+
+
+@app.command()
+@_shared
+def status() -> None:
+    """Per asset: how many partitions are present, missing, out of date, refused by a check."""
+    from rich.table import Table
+
+    from backblaze_assets.lineage import tracing
+    from backblaze_assets.lineage.rules import BLOCKING, RULES, Status
+
+    with _lineage(Settings.from_environment()) as lineage:
+        table = Table("asset", box=None)
+        for heading in ("present", "missing", "out of date", "refused"):
+            table.add_column(heading, justify="right")
+        for asset in RULES:
+            found = [lineage.status(asset, key) for key in lineage.expected(asset)]
+            others = [
+                found.count(status)
+                for status in (Status.MISSING, Status.OUT_OF_DATE, Status.REFUSED)
+            ]
+            table.add_row(asset, *(f"{n:,}" for n in (len(found) - others[0], *others)))
+        console.show(table)
+        for refusal in tracing.refusals(lineage, list(BLOCKING)):
+            console.say(refusal)
+
+
+@app.command()
+@click.argument("what", metavar="ASSET|FILE", default="movie")
+@click.argument("partition", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["tree", "json"]),
+    default="tree",
+    show_default=True,
+    help="How to print it.",
+)
+@_shared
+def trace(what: str, partition: str | None, form: str) -> None:
+    """Show what a result was made from, back to the SHA-256 of each zip.
+
+    The result is an asset, by default the film, or one PARTITION of it, or a file of this project,
+    wherever it has been copied.
+    """
+    from backblaze_assets.lineage import tracing
+    from backblaze_assets.lineage.rules import RULES
+
+    with _lineage(Settings.from_environment()) as lineage:
+        if what in RULES:
+            keys = [partition] if partition else list(lineage.ledger.all(what))
+            found = tracing.trace(lineage, what, keys)
+        else:
+            found = tracing.trace_file(lineage, Path(what))
+    if not found:
+        raise DataError(f"{what} {partition or ''}".strip() + " has not been materialized.")
+    if form == "json":
+        click.echo(json.dumps([node.as_dict() for node in found], indent=1))
+    else:
+        console.show(tracing.as_tree(found))
+
+
+@app.command()
+@click.argument("asset", default="movie")
+@_shared
+def why(asset: str) -> None:
+    """Say what is out of date of an asset and of all that it is made from, and why."""
+    from backblaze_assets.lineage import tracing
+    from backblaze_assets.lineage.rules import RULES, upstream_of
+
+    if asset not in RULES:
+        raise click.BadParameter(f"There is no asset {asset}; there are {', '.join(RULES)}.")
+    with _lineage(Settings.from_environment()) as lineage:
+        reasons = tracing.why(lineage, upstream_of([asset]))
+    for reason in reasons:
+        click.echo(tracing.sentence(reason))
+    if not reasons:
+        click.echo(f"{asset} is up to date, and so is all that it is made from.")
+
+
+@app.command()
+@click.argument("names", metavar="QUARTERS...", nargs=-1, required=True, callback=_archives)
+@_shared
+def download(names: list[str]) -> None:
+    """Fetch official zips into the data folder, resuming where a transfer broke off.
+
+    QUARTERS are written as 2021-Q2; 2014 is all of its year.
+    """
+    from backblaze_assets.drive_stats.download import download as fetch
+
+    settings = Settings.from_environment()
+    with listening(console.listener()):
+        for done in fetch(names, settings.data, base_url=settings.url):
+            click.echo(str(done))
+
+
+@app.command()
+@click.option("--port", default=3000, show_default=True, help="Port of the UI.")
+@_shared
+def dev(port: int) -> None:
+    """Run the Dagster UI and daemon on the data folder's instance."""
+    from backblaze_assets.instance.opening import environment
+
+    settings = Settings.from_environment()
+    command = [sys.executable, "-m", "dagster", "dev", "-m", "backblaze_assets.definitions"]
+    # In the place of this process, so that Ctrl-C and `kill` reach it and it can stop its own.
+    # Scripts start what is in their background with SIGINT ignored, and Dagster, which takes
+    # SIGTERM for the same, could then not be ended by `kill`.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.execve(sys.executable, [*command, "--port", str(port)], environment(settings.data))
+
+
+@contextmanager
+def _lineage(settings: Settings) -> Iterator["Lineage"]:
+    from backblaze_assets.instance.opening import open_instance
+    from backblaze_assets.resources import Data
+
+    _check_folder(settings)
+    with open_instance(settings.data) as instance:
+        yield Data.from_settings(settings).lineage(instance)
+
+
+def _check_folder(settings: Settings) -> None:
+    if not settings.data.is_dir():
+        raise DataError(
+            f"There is no folder {settings.data}. Say with --data where the zips are, or get some "
+            "with `backblaze-assets download` or `backblaze-assets demo`."
+        )
+
+
+def _bring_up_to_date(settings: Settings, targets: list[str], *, quiet: bool = False) -> None:
+    """Materialize what is missing or out of date, and say what is done."""
+    from backblaze_assets.cli.update import bring_up_to_date
+    from backblaze_assets.instance.opening import open_instance
+    from backblaze_assets.resources import Data
+
+    _check_folder(settings)
+    with open_instance(settings.data) as instance, listening(console.listener()):
+        data = Data.from_settings(settings)
+        ran = bring_up_to_date(instance, data, targets, say=console.say)
+    if not ran and not quiet:
+        console.say("Everything is up to date.")
+
+
+def _print_film(settings: Settings) -> None:
+    click.echo(_shown(DataFolder(settings.data).movie))
+
+
+def _check_quarter(settings: Settings, quarter: date | None) -> None:
+    """Refuse a quarter that there are no data of, before anything is made."""
+    with _lineage(settings) as lineage:
+        there = lineage.quarters()
+    if quarter and there and quarter not in there:
+        name = quarter_name(quarter)
+        raise DataError(
+            f"There is no zip for {name} in {settings.data}: fetch it with `backblaze-assets "
+            f"download {name}`. There are {', '.join(quarter_name(other) for other in there)}."
+        )
+
+
+def _print_afr(
+    settings: Settings, quarter: date | None, window: str, *, everything: bool, form: str
+) -> None:
+    from backblaze_assets.cli import afr as afr_report
+
+    with _lineage(settings) as lineage:
+        wanted = quarter or max(lineage.imported)
+    path = DataFolder(settings.data).afr_table(wanted)
+    table = afr_report.select(path, window, everything=everything)
+    match form:
+        case "json":
+            click.echo(afr_report.as_json(table))
+        case "csv":
+            click.echo(afr_report.as_csv(table))
+        case _:
+            console.show(afr_report.as_table(table, afr_report.title(wanted, window)))
+    left_out = afr_report.select(path, window, everything=True).height - table.height
+    if left_out:
+        console.say(
+            f"Left out: {left_out} models that are boot drives or that Backblaze's rule of the "
+            "time would not show; --all shows them."
+        )
+
+
+def _shown(path: Path) -> str:
+    """A path as a person would write it from the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+@cache
+def _say_stopped() -> None:
+    console.say("Stopped. What is whole is kept; the same command goes on from there.")
+
+
+def main() -> None:
+    """Run the command line; what goes wrong is one message and exit code 1."""
+    # What imports make stays. To look for garbage among it time and again is a fifth of the start.
+    gc.set_threshold(100_000)
+    with ending_soon(_say_stopped):
+        interrupted = False
+        try:
+            app(standalone_mode=False)
+        except click.ClickException as error:
+            error.show()
+            raise SystemExit(error.exit_code) from None
+        except (KeyboardInterrupt, click.Abort):
+            interrupted = True
+        except Exception as error:  # a person is to see one message, not a traceback
+            if os.environ.get("BACKBLAZE_DEBUG"):
+                raise
+            console.complain(_message(error))
+            raise SystemExit(1) from None
+        if interrupted:  # here, where the error's frames and all that they held are gone
+            _say_stopped()
+            os._exit(EXIT_CODE)  # because the interpreter's own end takes a second
+
+
+def _message(error: Exception) -> str:
+    """What to tell a person of an error."""
+    match error:
+        case DataError():
+            return str(error)
+        case OSError(filename=str(path), strerror=str(reason)):
+            return f"{path}: {reason}"
+        case _:
+            first_line = str(error).partition("\n")[0]
+            return f"{type(error).__name__}: {first_line}\n--debug shows where it happened."

@@ -1,0 +1,423 @@
+"""The command line as a person meets it: what it prints where, its exit codes, its messages."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+
+from backblaze_assets.cli import app as cli
+from backblaze_assets.cli.update import run as run_asset
+from backblaze_assets.errors import DataError
+from backblaze_assets.instance.opening import open_instance
+from backblaze_assets.lineage.rules import RULES
+from backblaze_assets.resources import Data
+from backblaze_assets.settings import Settings
+from backblaze_assets_tests.benchmarks.harness import REPOSITORY
+from backblaze_assets_tests.conftest import FIRST, write_fleet
+
+PROGRAM = Path(sys.executable).with_name("backblaze-assets")
+VARIABLES = ("BACKBLAZE_DATA", "BACKBLAZE_DEBUG", "BACKBLAZE_URL", "DAGSTER_HOME")
+AFR_COLUMNS = (
+    *("maker", "model", "capacity_tb", "drives_end", "drives_seen", "drive_days", "failures"),
+    *("afr", "afr_low", "afr_high"),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command has left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def run_program(*arguments: str | Path, **environment: str) -> Outcome:
+    """Run the installed program in a process of its own, without a terminal."""
+    bare = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    done = subprocess.run(
+        [PROGRAM, *arguments],
+        env={**bare, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty current folder, and none of the variables that are asked for."""
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "")  # so that it is put back as it was
+        monkeypatch.delenv(name)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """Runs a command in this process."""
+
+    def run_here(*arguments: str | Path) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["backblaze-assets", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Outcome(code, *capsys.readouterr())
+
+    return run_here
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for which `movie` has been run; not to be changed."""
+    folder = tmp_path_factory.mktemp("cli") / "data [of 2013]"
+    write_fleet(folder)
+    done = run_program("movie", "--data", folder)
+    assert done.code == 0, done.stderr
+    assert done.stdout == f"{folder / 'movie' / 'movie.mp4'}\n"
+    assert "raw_quarter 2013-Q2 to 2013-Q3 (2)\n" in done.stderr
+    assert f"frames {FIRST} to 2013-07-06 (12)\n" in done.stderr
+    return folder
+
+
+# Help and usage
+
+
+def test_help_comes_without_the_heavy_libraries():
+    code = (
+        "import sys, backblaze_assets.cli as cli; sys.argv[1:] = ['--help']; cli.main(); "
+        "print(sorted({'dagster', 'polars', 'pyarrow', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", cli.app.commands)
+def test_every_command_explains_itself_and_stands_in_the_readme(run, command):
+    done = run(command, "-h")
+    assert done.code == 0
+    assert "--data DIR" in done.stdout
+    assert len(cli.app.commands[command].help or "") > 20
+    assert f"| `{command}" in (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fly"],
+        ["movie", "--fast"],
+        ["movie", "now"],
+        ["afr", "2021-Q7"],
+        ["afr", "2012-Q4"],
+        ["afr", "--window", "month"],
+        ["afr", "--format", "xml"],
+        ["why", "nothing"],
+        ["download"],
+        ["download", "last"],
+        ["dev", "--port", "ui"],
+        ["--data"],
+    ],
+)
+def test_wrong_usage_is_said_with_exit_code_2(run, arguments):
+    done = run(*arguments)
+    assert (done.code, done.stdout) == (2, "")
+    assert "Error" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# Where the data are
+
+
+@pytest.mark.parametrize(
+    "arguments", [["status", "--data", "DATA"], ["--data", "DATA", "status"], ["status"]]
+)
+def test_the_folder_may_be_said_before_or_after_the_command_or_by_a_variable(
+    run, data, monkeypatch, arguments
+):
+    if "--data" not in arguments:
+        monkeypatch.setenv("BACKBLAZE_DATA", str(data))
+    done = run(*(str(data) if word == "DATA" else word for word in arguments))
+    rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()[1:]}
+    assert done.code == 0
+    assert rows["frames"] == ["12", "0", "0", "0"]
+    assert list(rows) == list(RULES)
+
+
+def test_the_folder_is_data_where_nothing_is_said(run):
+    write_fleet(Path("data"))
+    done = run("status")
+    assert "raw_quarter" in done.stdout
+    assert Path("data/dagster").is_dir()
+
+
+# What can go wrong
+
+
+@pytest.mark.parametrize(
+    "command", [["movie"], ["import"], ["afr"], ["status"], ["trace"], ["why"]]
+)
+def test_a_folder_that_is_not_there_is_not_made(run, command):
+    done = run(*command, "--data", "nowhere")
+    assert (done.code, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: There is no folder ")
+    assert not Path("nowhere").exists()
+
+
+@pytest.mark.parametrize("command", ["movie", "import", "afr"])
+def test_a_folder_without_zips_is_said_with_what_to_do(run, command):
+    Path("data").mkdir()
+    done = run(command)
+    assert done.code == 1
+    assert "There are no zips in" in done.stderr
+    assert "backblaze-assets download" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no zip at all", b"PK\x05\x06" + bytes(18)], ids=["empty", "text", "bare"]
+)
+def test_a_zip_that_cannot_be_used_is_named(run, content):
+    Path("data").mkdir()
+    Path("data/data_2013.zip").write_bytes(content)
+    done = run("import")
+    assert done.code == 1
+    assert "data_2013.zip" in done.stderr
+    assert done.stderr.count("Error:") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_day_is_named_and_the_days_before_it_are_kept(run):
+    write_fleet(Path("data"))
+    path = Path("data/data_2013.zip")
+    content = bytearray(path.read_bytes())
+    at = content.index(b"2013/2013-07-06.csv") + 200
+    content[at : at + 50] = bytes(50)
+    path.write_bytes(content)
+    done = run("import")
+    assert done.code == 1
+    assert "2013-07-06.csv" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(Path("data").rglob(".tmp-*"))
+
+
+def test_a_quarter_without_zip_is_named_before_anything_is_made(run):
+    write_fleet(Path("data"))
+    done = run("afr", "2016-Q1")
+    assert (done.code, done.stdout) == (1, "")
+    assert "There is no zip for 2016-Q1" in done.stderr
+    assert "backblaze-assets download 2016-Q1" in done.stderr
+    assert "There are 2013-Q2, 2013-Q3." in done.stderr
+    assert not Path("data/raw_quarter").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named(run):
+    write_fleet(Path("data"))
+    Path("data/dagster").write_text("in the way", encoding="utf-8")
+    done = run("import")
+    assert done.code == 1
+    assert str(Path("data/dagster").absolute()) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bad_dagster_home_is_said(run, monkeypatch):
+    write_fleet(Path("data"))
+    monkeypatch.setenv("DAGSTER_HOME", "nowhere")
+    done = run("status")
+    assert done.code == 1
+    assert "DAGSTER_HOME is nowhere" in done.stderr
+
+
+def test_what_nobody_has_thought_of_is_one_message_too(run, monkeypatch):
+    def fail() -> None:
+        raise RuntimeError("the moon is full\nand so is the disk")
+
+    monkeypatch.setattr(Settings, "from_environment", fail)
+    done = run("movie")
+    assert done.code == 1
+    assert done.stderr == (
+        "Error: RuntimeError: the moon is full\n--debug shows where it happened.\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--debug", "movie"], ["movie", "--debug"]])
+def test_debug_lets_the_traceback_through(run, arguments):
+    with pytest.raises(DataError, match="There is no folder"):
+        run(*arguments, "--data", "nowhere")
+
+
+def test_a_full_disk_is_said(run, monkeypatch):
+    write_fleet(Path("data"))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "data/raw_quarter/x.parquet")
+
+    monkeypatch.setattr("os.fsync", full)
+    done = run("import")
+    assert done.code == 1
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# Results
+
+
+def test_a_second_movie_starts_nothing(run, data):
+    done = run("movie", "--data", data)
+    assert done.stderr == "Everything is up to date.\n"
+    assert done.stdout == f"{data / 'movie' / 'movie.mp4'}\n"
+
+
+def test_paths_are_shown_from_the_current_folder(run, data, monkeypatch):
+    monkeypatch.chdir(data.parent)
+    assert run("movie", "--data", data.name).stdout == f"{data.name}/movie/movie.mp4\n"
+
+
+@pytest.mark.parametrize("window", cli.WINDOWS)
+def test_afr_as_json_and_csv(run, data, window):
+    done = run("afr", "2013-Q3", "--all", "--window", window, "--format", "json", "--data", data)
+    rows = json.loads(done.stdout)
+    assert done.code == 0
+    assert [tuple(row) for row in rows] == [AFR_COLUMNS] * len(rows)
+    stored = pl.read_parquet(data / "afr_table" / "2013-07-01.parquet", glob=False)
+    stored = stored.filter(pl.col("window") == window)
+    assert sum(row["drive_days"] for row in rows) == stored["drive_days"].sum() > 0
+    assert sorted(row["model"] for row in rows) == sorted(stored["model"])
+    again = run("afr", "2013-Q3", "--all", "--window", window, "--format", "csv", "--data", data)
+    by_csv = list(csv.DictReader(io.StringIO(again.stdout)))
+    assert [row["model"] for row in by_csv] == [row["model"] for row in rows]
+    assert tuple(by_csv[0]) == AFR_COLUMNS
+
+
+def test_afr_is_about_the_newest_quarter(run, data):
+    done = run("afr", "--all", "--data", data)
+    assert done.stdout.startswith("Annualized failure rates, 2013-Q3")
+
+
+def test_afr_in_a_narrow_terminal_is_complete(run, data, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    narrow = run("afr", "--all", "--data", data).stdout
+    monkeypatch.setenv("COLUMNS", "200")
+    assert narrow.split() == run("afr", "--all", "--data", data).stdout.split()
+    assert "Hitachi HDS722020ALA330" in narrow
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_afr_says_when_the_published_rule_leaves_models_out(run, data, form):
+    some = run("afr", "--window", "quarter", "--format", form, "--data", data)
+    assert "--all shows them" in some.stderr
+    every = run("afr", "--window", "quarter", "--format", form, "--all", "--data", data)
+    assert every.stderr == ""
+    assert len(every.stdout) > len(some.stdout)
+
+
+def test_why_and_trace(run, data, tmp_path):
+    assert run("why", "--data", data).stdout == (
+        "movie is up to date, and so is all that it is made from.\n"
+    )
+    copy = shutil.copy(data / "movie" / "movie.mp4", tmp_path / "copy.mp4")
+    tree = run("trace", "--data", data).stdout
+    assert "data_2013.zip" in tree
+    assert run("trace", copy, "--data", data).stdout == tree
+    [film] = json.loads(run("trace", copy, "--format", "json", "--data", data).stdout)
+    assert film["asset"] == "movie"
+    quarter = run("trace", "raw_quarter", "2013-04-01", "--data", data).stdout
+    assert "raw_quarter 2013-04-01" in quarter
+    missing = run("trace", "frames", "2016-01-01", "--data", data)
+    assert missing.code == 1
+    assert "frames 2016-01-01 has not been materialized" in missing.stderr
+
+
+def test_why_names_what_is_missing(run):
+    write_fleet(Path("data"))
+    lines = run("why", "afr_table").stdout.splitlines()
+    assert lines[0] == "raw_quarter 2013-04-01 to 2013-07-01 (2) is missing"
+    assert {line.split()[0] for line in lines} == {
+        "raw_quarter",
+        "daily_stats",
+        "drive_lifetimes",
+        "afr_table",
+    }
+
+
+def test_what_a_check_refuses_is_said_by_every_command(run):
+    write_fleet(Path("data"))
+    assert run("import").code == 0
+    path = Path(f"data/raw_quarter/2013-04-01/{FIRST}.parquet")
+    table = pq.read_table(path)
+    pq.write_table(table.slice(0, table.num_rows - 1), path)
+    with open_instance(Path("data")) as instance, pytest.raises(DataError):
+        run_asset(instance, Data(root=str(Path("data").absolute())), "raw_quarter", ["2013-04-01"])
+    said = "raw_quarter 2013-04-01 is refused by a check, and nothing is made from it. rows_account"
+    for _ in range(2):
+        done = run("movie")
+        assert (done.code, done.stdout) == (1, "")
+        assert said in done.stderr
+    done = run("status")
+    assert done.stdout.splitlines()[1].split() == ["raw_quarter", "2", "0", "0", "1"]
+    assert said in done.stderr
+    lines = run("why").stdout.splitlines()
+    assert lines[0].startswith(said)
+    assert "drive_lifetimes 2013-04-01 is missing; it waits for what a check refuses" in lines
+    path.unlink()
+    assert run("movie").code == 0
+
+
+# Download
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that is served at BACKBLAZE_URL."""
+    folder = tmp_path / "host"
+    write_fleet(folder)
+    handler = partial(_Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("BACKBLAZE_URL", f"http://127.0.0.1:{server.server_port}/")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        yield folder
+        server.shutdown()
+
+
+def test_download_fetches_once_and_warns_of_another_size(run, host):
+    done = run("download", "2013", "2013-Q3", "--data", "zips")
+    assert done.code == 0, done.stderr
+    assert done.stdout.count("fetched") == 1
+    assert "Warning: data_2013.zip has" in done.stdout
+    fetched = Path("zips/data_2013.zip").read_bytes()
+    assert fetched == (host / "data_2013.zip").read_bytes()
+    again = run("download", "2013", "--data", "zips")
+    assert "is there already" in again.stdout
+
+
+@pytest.mark.usefixtures("host")
+def test_a_quarter_that_is_not_published_is_said(run):
+    done = run("download", "2014-Q1", "--data", "zips")
+    assert done.code == 1
+    assert "2014-Q1" in done.stderr
+    assert "is not published" in done.stderr

@@ -1,0 +1,59 @@
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from backblaze_assets.files.atomic import STALE_S, atomic_path, remove_unfinished, write_atomic
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_written_whole(tmp_path):
+    write_atomic(tmp_path / "deep" / "file", b"new")
+    assert (tmp_path / "deep" / "file").read_bytes() == b"new"
+    assert names(tmp_path / "deep") == ["file"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path, error):
+    write_atomic(tmp_path / "file", b"old")
+    with pytest.raises(error), atomic_path(tmp_path / "file") as unfinished:
+        unfinished.write_bytes(b"half")
+        raise error
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_folder_takes_the_place_of_the_old_one(tmp_path):
+    for content in ("old", "new"):
+        with atomic_path(tmp_path / "folder") as unfinished:
+            unfinished.mkdir()
+            (unfinished / content).touch()
+    assert names(tmp_path / "folder") == ["new"]
+    assert names(tmp_path) == ["folder"]
+
+
+def test_a_failure_in_a_folder_leaves_the_old_one(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "old").touch()
+    with pytest.raises(OSError, match="full"), atomic_path(tmp_path / "folder") as unfinished:
+        unfinished.mkdir()
+        (unfinished / "new").touch()
+        raise OSError("disk full")
+    assert names(tmp_path / "folder") == ["old"]
+    assert names(tmp_path) == ["folder"]
+
+
+def test_what_killed_processes_left_is_removed_and_work_at_hand_is_not(tmp_path):
+    for name in (".tmp-1-old.mp4", ".tmp-2-new.mp4", "old.mp4"):
+        write_atomic(tmp_path / "clips" / name, b"half")
+    (tmp_path / "clips" / ".tmp-3-old").mkdir()
+    (tmp_path / "clips" / ".tmp-3-old" / "part").touch()
+    long_ago = time.time() - STALE_S - 60
+    for name in (".tmp-1-old.mp4", ".tmp-3-old", "old.mp4"):
+        os.utime(tmp_path / "clips" / name, (long_ago, long_ago))
+    remove_unfinished(tmp_path)
+    assert names(tmp_path / "clips") == [".tmp-2-new.mp4", "old.mp4"]
