@@ -23,6 +23,8 @@ class Settings:
         url: where zips are downloaded from; BACKBLAZE_URL, for a mirror.
         partitions_per_tick: how many partitions the nightly schedule asks for at a time;
             BACKBLAZE_PARTITIONS_PER_TICK.
+        port: where the UI listens, so that the sensor can have new partitions shown there;
+            BACKBLAZE_PORT.
 
     Raises:
         DataError: a setting has a value that it cannot have.
@@ -33,6 +35,7 @@ class Settings:
     download: bool = False
     url: str = BASE_URL
     partitions_per_tick: int = 1000
+    port: int = 3000
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", Path(self.data).expanduser().absolute())
@@ -48,6 +51,7 @@ class Settings:
             download=_switch("BACKBLAZE_DOWNLOAD"),
             url=(os.environ.get("BACKBLAZE_URL") or BASE_URL).rstrip("/"),
             partitions_per_tick=_count("BACKBLAZE_PARTITIONS_PER_TICK", 1000),
+            port=_count("BACKBLAZE_PORT", 3000),
         )
 
 

@@ -6,56 +6,37 @@ packing alone, so the data version is that of the packing: a new quarter normall
 """
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
-import dagster as dg
-import polars as pl
-
-from backblaze_assets.assets.step import Step, step
 from backblaze_assets.drive_stats.lifetimes import Lifetimes
 from backblaze_assets.files.atomic import write_atomic
 from backblaze_assets.files.origin import KEY, digest
 from backblaze_assets.film.layout import Layout, build, censuses
-from backblaze_assets.lineage.rules import RULES
-from backblaze_assets.resources import Data
+from backblaze_assets.lineage.step import Part, Step
 
 
-@dg.asset(
-    description=__doc__,
-    deps=["drive_lifetimes"],
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=RULES["film_layout"].code_version,
-    group_name="film",
-    kinds={"json", "python"},
-    tags={"stage": "draw"},
-)
-def film_layout(context: dg.AssetExecutionContext, data: Data) -> dg.MaterializeResult[None]:
-    """The film's layout. See the module's docstring."""
-    with step(context, data) as this:
-        origin = this.origin(None)
-        quarters = this.lineage.quarters()
-        lifetimes = Lifetimes.load(this.folder.drive_lifetimes(quarters[-1]))
-        layout = build(censuses(lifetimes.drives, quarters), this.style)
-        version = digest([layout.anchor, this.style.version])
-        content = {
-            KEY: json.loads(origin.with_data_version(version).to_json()),
-            "layout": json.loads(layout.to_json()),
-        }
-        write_atomic(this.folder.film_layout, json.dumps(content, indent=1).encode())
-        this.made(origin, version, this.folder.film_layout, _metadata(layout, lifetimes.drives))
-        return this.result()
+def film_layout(step: Step) -> None:
+    """Lay the film out, from the first quarter to the newest."""
+    for part in step.parts():
+        with step.making(part.key):
+            lifetimes = Lifetimes.load(part.input("drive_lifetimes"))
+            quarters = lifetimes.days["quarter"].unique().sort().to_list()
+            layout = build(censuses(lifetimes.drives, quarters), step.style)
+            version = digest([layout.anchor, step.style.version])
+            content = {
+                KEY: json.loads(part.origin.with_data_version(version).to_json()),
+                "layout": json.loads(layout.to_json()),
+            }
+            write_atomic(part.path, json.dumps(content, indent=1).encode())
+            step.made(part, version, layout)
 
 
-def read_layout(this: Step) -> Layout:
-    """The layout as it was last materialized, for the assets that draw."""
-    content = json.loads(this.folder.film_layout.read_text(encoding="utf-8"))
-    return Layout.from_json(json.dumps(content["layout"]))
-
-
-def _metadata(layout: Layout, drives: pl.DataFrame) -> dict[str, object]:
+def metadata(_: Part, layout: Layout) -> Mapping[str, Any]:
+    """How full the canvas is."""
     return {
         "models": len({segment.model for segment in layout.segments}),
         "cell_px": layout.cell,
-        "drives": drives.height,
         "slots": sum(segment.slots for segment in layout.segments),
         "anchor": layout.anchor,
     }

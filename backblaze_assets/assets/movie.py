@@ -1,56 +1,92 @@
 """The film: all clips joined without encoding them again, and a second in which it fades out."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
-from backblaze_assets.assets.film_layout import read_layout
-from backblaze_assets.assets.movie_clip import video_figures
-from backblaze_assets.assets.step import Step, step
+from backblaze_assets.files.origin import Origin
+from backblaze_assets.film import quality
 from backblaze_assets.film.encode import encode_jpegs, join_clips
-from backblaze_assets.film.render import render_closing
-from backblaze_assets.lineage.rules import RULES
-from backblaze_assets.resources import Data
+from backblaze_assets.film.layout import read_layout
+from backblaze_assets.film.probe import VideoInfo, probe
+from backblaze_assets.film.render import render_closing, thumbnail
+from backblaze_assets.lineage.checking import ERROR, Check, Scope
+from backblaze_assets.lineage.metadata import picture
+from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.verdict import Verdict
 
 
-@dg.asset(
-    description=__doc__,
-    deps=["movie_clip", "drive_lifetimes", "film_layout"],
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=RULES["movie"].code_version,
-    group_name="film",
-    kinds={"mp4"},
-    tags={"stage": "encode"},
-    pool="encode",
-)
-def movie(context: dg.AssetExecutionContext, data: Data) -> dg.MaterializeResult[None]:
-    """The film. See the module's docstring."""
-    with step(context, data) as this:
-        quarters = this.lineage.quarters()
-        origin = this.origin(None, sources=this.lineage.sources())
-        clips = [this.folder.movie_clip(quarter) for quarter in quarters]
-        with tempfile.TemporaryDirectory() as folder:
-            ending = Path(folder) / "ending.mp4"
-            encode_jpegs(_closing(this), ending, this.style.fps, origin)
-            join_clips([*clips, ending], this.folder.movie, origin)
-        figures, data_version = video_figures(this.folder.movie)
-        this.made(
-            origin,
-            data_version,
-            this.folder.movie,
-            {
-                **figures,
-                "first_day": str(this.lineage.days(quarters[0])[0]),
-                "last_day": str(this.lineage.days(quarters[-1])[-1]),
-                "zips": dg.MetadataValue.json(origin.sources),
-            },
-        )
-        return this.result()
+@dataclass(frozen=True)
+class Film:
+    """What a person wants to know of the film.
+
+    Attributes:
+        video: its format and length.
+        poster: a JPEG of its last day.
+        first_day, last_day: of the data.
+        sources: SHA-256 of each zip, by file name.
+    """
+
+    video: VideoInfo
+    poster: Path
+    first_day: str
+    last_day: str
+    sources: Mapping[str, str]
 
 
-def _closing(this: Step) -> Iterator[bytes]:
-    """JPEGs of the closing frames, drawn from the newest quarter."""
-    newest = this.lineage.quarters()[-1]
-    return render_closing(this.folder.drive_lifetimes(newest), read_layout(this), this.style)
+def movie(step: Step) -> None:
+    """Join the clips in the order of their quarters, and the closing frames."""
+    for part in step.parts():
+        with step.making(part.key):
+            clips = list(part.inputs["movie_clip"].values())
+            layout = read_layout(part.input("film_layout"))
+            origin = replace(part.origin, sources=_sources(step))
+            with tempfile.TemporaryDirectory() as folder:
+                ending = Path(folder) / "ending.mp4"
+                closing = render_closing(part.input("drive_lifetimes"), layout, step.style)
+                encode_jpegs(closing, ending, step.style.fps, origin)
+                join_clips([*clips, ending], part.path, origin)
+            video = probe(part.path)
+            days = [str(key) for key in step.lineage.expected("frames")]
+            poster = step.path("frames", days[-1])
+            film = Film(video, poster, days[0], days[-1], origin.sources)
+            step.made(part, Origin.from_json(video.comment).data_version, film)
+
+
+def _sources(step: Step) -> dict[str, str]:
+    """SHA-256 of every imported zip, by file name."""
+    imported = step.lineage.ledger.all("raw_quarter").values()
+    return {made.metadata["zip"]: made.metadata["zip_sha256"] for made in imported}
+
+
+def metadata(part: Part, film: Film) -> Mapping[str, Any]:
+    """The poster and five figures first."""
+    return {
+        "poster": picture(thumbnail(film.poster, 900), f"{film.last_day}, the last day"),
+        "first_day": film.first_day,
+        "last_day": film.last_day,
+        "film_seconds": round(film.video.seconds, 3),
+        "megabytes": round(part.path.stat().st_size / 1e6, 1),
+        "frames": film.video.frames,
+        "width": film.video.width,
+        "height": film.video.height,
+        "zips": dg.MetadataValue.json(dict(film.sources)),
+    }
+
+
+def film_complete(scope: Scope) -> Verdict:
+    """The film has a frame for each day and the closing frames, and lasts as long as they take."""
+    days = len(scope.lineage.expected("frames"))
+    return quality.film_complete(scope.file(scope.made[0]), days, scope.style)
+
+
+def film_plays(scope: Scope) -> Verdict:
+    """The film is H.264 in yuv420p of the canvas's size, with the index in front of the frames."""
+    return quality.film_plays(scope.file(scope.made[0]), scope.style)
+
+
+CHECKS = (Check(film_complete, ERROR), Check(film_plays, ERROR))

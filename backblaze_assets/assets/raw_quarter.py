@@ -5,91 +5,76 @@ Read straight from the zip, every column of the CSVs, days in parallel. The annu
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
-from backblaze_assets.assets.step import Step, step
-from backblaze_assets.drive_stats.archive import archive_of, sha256
+from backblaze_assets.drive_stats import import_quality
+from backblaze_assets.drive_stats.archive import Archive, sha256
 from backblaze_assets.drive_stats.importer import DayReport, import_days, read_report
 from backblaze_assets.drive_stats.quarters import quarter_name
+from backblaze_assets.errors import DataError
 from backblaze_assets.files.origin import Origin, digest_versions
 from backblaze_assets.files.stamps import kept
-from backblaze_assets.lineage.rules import DAY_VERSIONS, RULES
-from backblaze_assets.partitions import quarters
-from backblaze_assets.resources import Data
+from backblaze_assets.lineage.checking import ERROR, Check, Scope
+from backblaze_assets.lineage.metadata import table
+from backblaze_assets.lineage.status import DAY_VERSIONS
+from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.verdict import Verdict
 
 
-@dg.asset(
-    description=__doc__,
-    partitions_def=quarters,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=RULES["raw_quarter"].code_version,
-    group_name="drive_stats",
-    kinds={"parquet", "polars"},
-    tags={"stage": "import"},
-    pool="import",
-)
-def raw_quarter(context: dg.AssetExecutionContext, data: Data) -> dg.MaterializeResult[None]:
-    """One quarter of raw rows. See the module's docstring, which is the description in the UI."""
+@dataclass(frozen=True)
+class Imported:
+    """What a quarter's import has found.
+
+    Attributes:
+        archive: where the rows are from.
+        sha256: of the zip.
+        reports: of each day, in order.
+        reused: how many of them an earlier, killed run had made.
+        seconds: how long it took.
+    """
+
+    archive: Archive
+    sha256: str
+    reports: list[DayReport]
+    reused: int
+    seconds: float
+
+
+def raw_quarter(step: Step) -> None:
+    """Import the quarters that are asked for, one after the other: each uses all cores."""
     zip_digest = cache(sha256)
-    with step(context, data) as this:
-        for quarter in this.requested():
-            _import_quarter(this, quarter, zip_digest)
-        return this.result()
+    for part in step.parts():
+        with step.making(part.key):
+            started = time.perf_counter()
+            archive = step.view.archive(part.day)
+            days = archive.days(part.day)
+            if not days:
+                raise DataError(
+                    f"{archive.path} holds no day of {quarter_name(part.day)}; it has "
+                    f"{min(archive.members)} to {max(archive.members)}."
+                )
+            digest = zip_digest(archive.path)
+            origin = replace(part.origin, sources={archive.path.name: digest})
+            done = _kept_days(part.path, days, origin)
+            todo = [day for day in days if day not in done]
+            reports = done | {r.day: r for r in import_days(archive, todo, part.path, origin)}
+            _remove_others(part.path, days)
+            step.remove_vanished_days(part.day)
+            ordered = [reports[day] for day in days]
+            seconds = time.perf_counter() - started
+            imported = Imported(archive, digest, ordered, len(done), seconds)
+            step.made(part, digest_versions(_day_versions(ordered)), imported)
 
 
-def _import_quarter(this: Step, quarter: date, zip_digest: Callable[[Path], str]) -> None:
-    started = time.perf_counter()
-    archive = archive_of(this.folder.root, quarter)
-    folder = this.folder.raw_quarter(quarter)
-    sources = {archive.path.name: zip_digest(archive.path)}
-    origin = this.origin(quarter.isoformat(), sources)
-    days = archive.days(quarter)
-    if not days:
-        raise dg.Failure(
-            f"{archive.path} holds no day of {quarter_name(quarter)}; it has "
-            f"{min(archive.members)} to {max(archive.members)}.",
-            allow_retries=False,
-        )
-    done = _kept_days(folder, days, origin)
-    todo = [day for day in days if day not in done]
-    reports = done | {r.day: r for r in import_days(archive, todo, folder, origin)}
-    _remove_others(folder, days)
-    ordered = [reports[day] for day in days]
-    versions = {report.day.isoformat(): report.data_version for report in ordered}
-    rows = sum(report.rows_kept for report in ordered)
-    seconds = time.perf_counter() - started
-    this.made(
-        origin,
-        digest_versions(versions),
-        folder,
-        {
-            "dagster/row_count": rows,
-            "rows_in": sum(report.rows_in for report in ordered),
-            "rows_set_aside": sum(report.rows_rejected for report in ordered),
-            "days": len(days),
-            "first_day": str(days[0]),
-            "last_day": str(days[-1]),
-            "days_without_report": sum(report.rows_in == 0 for report in ordered),
-            "drives_last_day": next((r.drives for r in reversed(ordered) if r.drives), 0),
-            "failures": sum(report.failures for report in ordered),
-            "columns": max(report.columns for report in ordered),
-            "bytes": sum(report.parquet_bytes for report in ordered),
-            "zip": archive.path.name,
-            "zip_bytes": archive.path.stat().st_size,
-            "zip_sha256": sources[archive.path.name],
-            "synthetic": archive.synthetic,
-            "seconds": round(seconds, 2),
-            "rows_per_second": round(rows / seconds),
-            "days_reused": len(done),
-            "preview": dg.MetadataValue.md(_table(ordered)),
-            DAY_VERSIONS: dg.MetadataValue.json(versions),
-        },
-    )
+def _day_versions(reports: list[DayReport]) -> dict[str, str]:
+    return {str(report.day): report.data_version for report in reports}
 
 
 def _kept_days(folder: Path, days: list[date], origin: Origin) -> dict[date, DayReport]:
@@ -98,7 +83,7 @@ def _kept_days(folder: Path, days: list[date], origin: Origin) -> dict[date, Day
     return {
         day: read_report(path)
         for day, path in paths.items()
-        if kept(path, Origin(origin.asset, str(day), origin.code_version, inputs=origin.inputs))
+        if kept(path, replace(origin, partition=str(day)))
     }
 
 
@@ -109,13 +94,105 @@ def _remove_others(folder: Path, days: list[date]) -> None:
             path.unlink()
 
 
-def _table(reports: list[DayReport]) -> str:
-    """First and last days and all days with something to look at, as Markdown."""
+def metadata(_: Part, made: Imported) -> Mapping[str, Any]:
+    """Rows, days and failures first, then a table of days to look at, then provenance."""
+    reports, archive = made.reports, made.archive
+    rows = sum(report.rows_kept for report in reports)
     odd = [r for r in reports if r.rows_rejected or r.rows_in == 0 or r.rounded_numbers]
-    shown = sorted({r.day: r for r in [*reports[:3], *odd[:20], *reports[-3:]]}.items())
-    lines = ["| day | rows | drives | failures | set aside |", "|---|--:|--:|--:|--:|"]
-    lines += [
-        f"| {day} | {r.rows_kept:,} | {r.drives:,} | {r.failures} | {r.rows_rejected} |"
-        for day, r in shown
-    ]
-    return "\n".join(lines)
+    shown = {r.day: r for r in [*reports[:3], *odd[:20], *reports[-3:]]}
+    return {
+        "dagster/row_count": rows,
+        "days": len(reports),
+        "drives_last_day": next((r.drives for r in reversed(reports) if r.drives), 0),
+        "failures": sum(report.failures for report in reports),
+        "rows_set_aside": sum(report.rows_rejected for report in reports),
+        "days_to_look_at": table(
+            {
+                "day": str(r.day),
+                "rows": r.rows_kept,
+                "drives": r.drives,
+                "failures": r.failures,
+                "set aside": r.rows_rejected,
+            }
+            for _, r in sorted(shown.items())
+        ),
+        "first_day": str(reports[0].day),
+        "last_day": str(reports[-1].day),
+        "rows_in": sum(report.rows_in for report in reports),
+        "days_without_report": sum(report.rows_in == 0 for report in reports),
+        "columns": max(report.columns for report in reports),
+        "bytes": sum(report.parquet_bytes for report in reports),
+        "seconds": round(made.seconds, 2),
+        "rows_per_second": round(rows / made.seconds),
+        "days_reused": made.reused,
+        "synthetic": archive.synthetic,
+        "zip": archive.path.name,
+        "zip_bytes": archive.path.stat().st_size,
+        "zip_sha256": made.sha256,
+        DAY_VERSIONS: dg.MetadataValue.json(_day_versions(reports)),
+    }
+
+
+def zips_readable(scope: Scope) -> Verdict:
+    """All zips in the data folder can be read."""
+    return scope.view.verdict()
+
+
+def days_present(scope: Scope) -> Verdict:
+    """All days of the quarter are in the zip, save the known ones without a report."""
+    return import_quality.days_present(scope.imported)
+
+
+def rows_accounted_for(scope: Scope) -> Verdict:
+    """Rows in = rows kept + rows set aside, for every day, as the files have them.
+
+    The rows of one day a quarter are counted again in the zip, by other means.
+    """
+    recounted: dict[date, int] = {}
+    for quarter, days in scope.imported.items():
+        if quarter in scope.view.archives:
+            recounted |= import_quality.recount(scope.view.archives[quarter], days)
+    return import_quality.rows_accounted_for(scope.imported, recounted)
+
+
+def no_duplicates(scope: Scope) -> Verdict:
+    """No serial number occurs twice on a day."""
+    return import_quality.no_duplicates(scope.imported)
+
+
+def rows_readable(scope: Scope) -> Verdict:
+    """No row had to be set aside for another reason, and no number to be blanked."""
+    return import_quality.rows_readable(scope.imported)
+
+
+def dates_agree(scope: Scope) -> Verdict:
+    """The rows' dates are those of their files' names."""
+    return import_quality.dates_agree(scope.imported)
+
+
+def capacities_plausible(scope: Scope) -> Verdict:
+    """At most one row in a thousand has a capacity that no drive can have."""
+    return import_quality.capacities_plausible(scope.imported)
+
+
+def columns_known(scope: Scope) -> Verdict:
+    """No column is unknown to the schema."""
+    return import_quality.columns_known(scope.imported)
+
+
+def models_stable(scope: Scope) -> Verdict:
+    """No drive changes its model within the quarter, other spellings of the same one aside."""
+    return import_quality.models_stable((quarter, scope.raw(quarter)) for quarter in scope.days)
+
+
+CHECKS = (
+    Check(zips_readable, ERROR),
+    Check(days_present),
+    Check(rows_accounted_for, ERROR),
+    Check(no_duplicates),
+    Check(rows_readable),
+    Check(dates_agree),
+    Check(capacities_plausible),
+    Check(columns_known),
+    Check(models_stable),
+)

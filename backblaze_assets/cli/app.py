@@ -26,7 +26,11 @@ from backblaze_assets.work.interrupts import EXIT_CODE, ending_soon
 from backblaze_assets.work.progress import listening
 
 if TYPE_CHECKING:
-    from backblaze_assets.lineage.rules import Lineage
+    from rich.table import Table
+
+    from backblaze_assets.lineage.status import Lineage
+    from backblaze_assets.lineage.view import View
+    from backblaze_assets.resources import Data
 
 
 WINDOWS = ("quarter", "year", "lifetime")
@@ -162,26 +166,52 @@ def afr(quarter: date | None, window: str, everything: bool, form: str) -> None:
 @app.command()
 @_shared
 def status() -> None:
-    """Per asset: how many partitions are present, missing, out of date, refused by a check."""
+    """What the data folder has, and how many partitions of each asset are up to date."""
     from rich.table import Table
 
-    from backblaze_assets.lineage import tracing
-    from backblaze_assets.lineage.rules import BLOCKING, RULES, Status
+    from backblaze_assets.graph import GRAPH
+    from backblaze_assets.lineage.reasons import refusals
+    from backblaze_assets.lineage.status import Status
 
-    with _lineage(Settings.from_environment()) as lineage:
+    with _lineage() as lineage:
+        console.show(_zips(lineage.view))
         table = Table("asset", box=None)
-        for heading in ("present", "missing", "out of date", "refused"):
+        columns = (Status.MISSING, Status.OUT_OF_DATE, Status.UNCHECKED, Status.REFUSED)
+        for heading in ("present", "missing", "out of date", "unchecked", "refused"):
             table.add_column(heading, justify="right")
-        for asset in RULES:
+        for asset in GRAPH:
             found = [lineage.status(asset, key) for key in lineage.expected(asset)]
-            others = [
-                found.count(status)
-                for status in (Status.MISSING, Status.OUT_OF_DATE, Status.REFUSED)
-            ]
-            table.add_row(asset, *(f"{n:,}" for n in (len(found) - others[0], *others)))
+            counts = [found.count(status) for status in columns]
+            table.add_row(asset, *(f"{n:,}" for n in (len(found) - counts[0], *counts)))
         console.show(table)
-        for refusal in tracing.refusals(lineage, list(BLOCKING)):
-            console.say(refusal)
+        for sentence in (*_complaints(lineage.view), *refusals(lineage, list(GRAPH))):
+            console.say(sentence)
+
+
+def _zips(view: "View") -> "Table":
+    """The data of the folder: each zip with its quarters and days."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("data", box=None)
+    for heading in ("quarters", "days"):
+        table.add_column(heading, justify="right")
+    served: dict[str, list[date]] = {}
+    for quarter in view.calendar.quarters:
+        archive = view.archives.get(quarter)
+        name = archive.path.name if archive else "imported, zip deleted"
+        served.setdefault(name, []).append(quarter)
+    for name, quarters in served.items():
+        names = [quarter_name(quarter) for quarter in quarters]
+        span = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+        days = sum(len(view.calendar.days(quarter)) for quarter in quarters)
+        table.add_row(Text(name), span, f"{days:,}")
+    return table
+
+
+def _complaints(view: "View") -> list[str]:
+    """What of the data folder is not used, and why."""
+    return [*map(str, view.problems()), *view.survey.unused.values()]
 
 
 @app.command()
@@ -202,11 +232,11 @@ def trace(what: str, partition: str | None, form: str) -> None:
     The result is an asset, by default the film, or one PARTITION of it, or a file of this project,
     wherever it has been copied.
     """
+    from backblaze_assets.graph import GRAPH
     from backblaze_assets.lineage import tracing
-    from backblaze_assets.lineage.rules import RULES
 
-    with _lineage(Settings.from_environment()) as lineage:
-        if what in RULES:
+    with _lineage() as lineage:
+        if what in GRAPH:
             keys = [partition] if partition else list(lineage.ledger.all(what))
             found = tracing.trace(lineage, what, keys)
         else:
@@ -224,16 +254,22 @@ def trace(what: str, partition: str | None, form: str) -> None:
 @_shared
 def why(asset: str) -> None:
     """Say what is out of date of an asset and of all that it is made from, and why."""
-    from backblaze_assets.lineage import tracing
-    from backblaze_assets.lineage.rules import RULES, upstream_of
+    from backblaze_assets.graph import GRAPH, upstream_of
+    from backblaze_assets.lineage import reasons
 
-    if asset not in RULES:
-        raise click.BadParameter(f"There is no asset {asset}; there are {', '.join(RULES)}.")
-    with _lineage(Settings.from_environment()) as lineage:
-        reasons = tracing.why(lineage, upstream_of([asset]))
-    for reason in reasons:
-        click.echo(tracing.sentence(reason))
-    if not reasons:
+    if asset not in GRAPH:
+        raise click.BadParameter(f"There is no asset {asset}; there are {', '.join(GRAPH)}.")
+    with _lineage() as lineage:
+        lineage.view.check_not_empty()
+        found = reasons.why(lineage, upstream_of([asset]))
+    for reason in found:
+        click.echo(reasons.sentence(reason))
+    for sentence in lineage.view.survey.unused.values():
+        console.say(sentence)
+    problems = "\n".join(map(str, lineage.view.problems()))
+    if problems:
+        raise DataError(problems)
+    if not found:
         click.echo(f"{asset} is up to date, and so is all that it is made from.")
 
 
@@ -262,53 +298,56 @@ def dev(port: int) -> None:
 
     settings = Settings.from_environment()
     command = [sys.executable, "-m", "dagster", "dev", "-m", "backblaze_assets.definitions"]
+    variables = {**environment(settings.data), "BACKBLAZE_PORT": str(port)}
     # In the place of this process, so that Ctrl-C and `kill` reach it and it can stop its own.
     # Scripts start what is in their background with SIGINT ignored, and Dagster, which takes
     # SIGTERM for the same, could then not be ended by `kill`.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.execve(sys.executable, [*command, "--port", str(port)], environment(settings.data))
+    os.execve(sys.executable, [*command, "--port", str(port)], variables)
 
 
 @contextmanager
-def _lineage(settings: Settings) -> Iterator["Lineage"]:
-    from backblaze_assets.instance.opening import open_instance
+def _lineage() -> Iterator["Lineage"]:
+    """How everything stands, for commands that only look."""
+    from backblaze_assets.instance.opening import look_at_instance
+
+    data = _data(Settings.from_environment())
+    with look_at_instance(data.root) as instance:
+        yield data.lineage(instance)
+
+
+def _data(settings: Settings) -> "Data":
     from backblaze_assets.resources import Data
 
-    _check_folder(settings)
-    with open_instance(settings.data) as instance:
-        yield Data.from_settings(settings).lineage(instance)
-
-
-def _check_folder(settings: Settings) -> None:
     if not settings.data.is_dir():
         raise DataError(
             f"There is no folder {settings.data}. Say with --data where the zips are, or get some "
             "with `backblaze-assets download` or `backblaze-assets demo`."
         )
+    return Data.from_settings(settings)
 
 
 def _bring_up_to_date(settings: Settings, targets: list[str], *, quiet: bool = False) -> None:
     """Materialize what is missing or out of date, and say what is done."""
     from backblaze_assets.cli.update import bring_up_to_date
     from backblaze_assets.instance.opening import open_instance
-    from backblaze_assets.resources import Data
 
-    _check_folder(settings)
+    data = _data(settings)
     with open_instance(settings.data) as instance, listening(console.listener()):
-        data = Data.from_settings(settings)
         ran = bring_up_to_date(instance, data, targets, say=console.say)
+    for sentence in data.view.survey.unused.values():
+        console.say(sentence)
     if not ran and not quiet:
         console.say("Everything is up to date.")
 
 
 def _print_film(settings: Settings) -> None:
-    click.echo(_shown(DataFolder(settings.data).movie))
+    click.echo(_shown(DataFolder(settings.data).path("movie", "movie.mp4")))
 
 
 def _check_quarter(settings: Settings, quarter: date | None) -> None:
     """Refuse a quarter that there are no data of, before anything is made."""
-    with _lineage(settings) as lineage:
-        there = lineage.quarters()
+    there = _data(settings).view.calendar.quarters
     if quarter and there and quarter not in there:
         name = quarter_name(quarter)
         raise DataError(
@@ -320,20 +359,19 @@ def _check_quarter(settings: Settings, quarter: date | None) -> None:
 def _print_afr(
     settings: Settings, quarter: date | None, window: str, *, everything: bool, form: str
 ) -> None:
-    from backblaze_assets.cli import afr as afr_report
+    from backblaze_assets.cli import afr
 
-    with _lineage(settings) as lineage:
-        wanted = quarter or max(lineage.imported)
-    path = DataFolder(settings.data).afr_table(wanted)
-    table = afr_report.select(path, window, everything=everything)
+    wanted = quarter or _data(settings).view.calendar.quarters[-1]
+    path = DataFolder(settings.data).path("afr_table", f"{wanted}.parquet")
+    table = afr.select(path, window, everything=everything)
     match form:
         case "json":
-            click.echo(afr_report.as_json(table))
+            click.echo(afr.as_json(table))
         case "csv":
-            click.echo(afr_report.as_csv(table))
+            click.echo(afr.as_csv(table))
         case _:
-            console.show(afr_report.as_table(table, afr_report.title(wanted, window)))
-    left_out = afr_report.select(path, window, everything=True).height - table.height
+            console.show(afr.as_table(table, afr.title(wanted, window)))
+    left_out = afr.select(path, window, everything=True).height - table.height
     if left_out:
         console.say(
             f"Left out: {left_out} models that are boot drives or that Backblaze's rule of the "

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from functools import cache
+from pathlib import Path
 
 import polars as pl
 
@@ -308,3 +309,9 @@ def _stack(
         x += width + gutter
     packed = Layout(style.name, cell, "", tuple(segments), x - width - gutter, width, top)
     return replace(packed, anchor=digest([packed.to_json()]))
+
+
+def read_layout(path: Path) -> Layout:
+    """The layout in a file of the asset `film_layout`."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return Layout.from_json(json.dumps(content["layout"]))

@@ -1,0 +1,180 @@
+"""Asset checks: what is looked at after each materialization, in the same run.
+
+What is judged, and how, stands in the domain packages; each asset's module lists its checks. The
+checks of an asset are one step, so that files are read once for all of them. A run over a range of
+partitions runs them once, over all its partitions that are there; each evaluation says which it
+looked at, and a failed one which of them are at fault, if it can tell. So it is known of every
+partition whether its checks have looked at it since it was made.
+
+ERROR is for what makes the results wrong, WARN for what a person should look at. A blocking check
+that fails with ERROR stops the run and holds back all later ones, so that nothing is made from what
+is wrong.
+
+https://docs.dagster.io/guides/test/asset-checks
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+
+from backblaze_assets.drive_stats.import_quality import ImportedDay, imported_days
+from backblaze_assets.errors import DataError
+from backblaze_assets.graph import GRAPH, keys_of
+from backblaze_assets.instance.records import AT_FAULT, LOOKED_AT
+from backblaze_assets.lineage.ledger import Materialization
+from backblaze_assets.lineage.status import Lineage
+from backblaze_assets.partitions import Calendar, Key, day_of
+from backblaze_assets.resources import Data
+from backblaze_assets.verdict import Verdict
+
+WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
+
+
+class Scope:
+    """What one execution of an asset's checks looks at.
+
+    Attributes:
+        lineage: how the data folder stands.
+        made: the partitions, in order.
+    """
+
+    def __init__(self, data: Data, lineage: Lineage, made: Sequence[Materialization]) -> None:
+        self.lineage = lineage
+        self.view = lineage.view
+        self.style = data.style
+        self.made = made
+
+    @property
+    def days(self) -> list[date]:
+        """The partitions as dates; none for an asset without partitions."""
+        return [day_of(made.partition) for made in self.made if made.partition]
+
+    def path(self, asset: str, day: date | str) -> Path:
+        """The folder of a partition that has one."""
+        return self.view.folder.path(asset, str(day))
+
+    def file(self, made: Materialization) -> Path:
+        """The one file of a partition."""
+        (path,) = self.lineage.files(made)
+        return path
+
+    @cached_property
+    def imported(self) -> dict[date, list[ImportedDay]]:
+        """The imported days of each quarter."""
+        return {quarter: imported_days(self.path("raw_quarter", quarter)) for quarter in self.days}
+
+    def raw(self, quarter: date) -> list[Path]:
+        """Raw files of a quarter, in order of days."""
+        return sorted(self.path("raw_quarter", quarter).glob("[0-9]*.parquet"))
+
+    @cached_property
+    def daily(self) -> dict[date, Path]:
+        """All files of `daily_stats` that there are, by day, in order."""
+        files = sorted(self.view.folder.root.glob("daily_stats/[0-9]*.parquet"))
+        return {date.fromisoformat(path.stem): path for path in files}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One asset check.
+
+    Attributes:
+        judge: the check; gives its name and, by its docstring, its description.
+        severity: of a failure.
+    """
+
+    judge: Callable[[Scope], Verdict]
+    severity: dg.AssetCheckSeverity = WARN
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.judge.__name__
+
+
+def checks_step(
+    asset: str, checks: Sequence[Check], calendar: Calendar
+) -> dg.AssetChecksDefinition:
+    """All checks of one asset as one step.
+
+    Args:
+        asset: its key.
+        checks: they.
+        calendar: what there are partitions of.
+    """
+    by_name = {check.name: check for check in checks}
+
+    @dg.multi_asset_check(
+        name=f"check_{asset}",
+        specs=[
+            dg.AssetCheckSpec(
+                name,
+                asset=asset,
+                description=inspect.getdoc(check.judge),
+                blocking=name in GRAPH[asset].blocking,
+            )
+            for name, check in by_name.items()
+        ],
+        can_subset=True,
+    )
+    def execute(
+        context: dg.AssetCheckExecutionContext, data: dg.ResourceParam[Data]
+    ) -> Iterator[dg.AssetCheckResult]:
+        lineage = data.lineage(context.instance)
+        wanted = _wanted(context.run.tags, keys_of(asset, calendar))
+        made = lineage.ledger.all(asset)
+        scope = Scope(data, lineage, [made[key] for key in wanted if key in made])
+        selected = {key.name for key in context.selected_asset_check_keys}
+        for name, check in by_name.items():
+            if name in selected:
+                yield _result(asset, check, scope)
+
+    return execute
+
+
+def _wanted(tags: Mapping[str, str], keys: Sequence[Key]) -> list[Key]:
+    """The partitions of a run by its tags: a range, a single one, or all."""
+    single = tags.get("dagster/partition", "")
+    first = tags.get("dagster/asset_partition_range_start", single)
+    last = tags.get("dagster/asset_partition_range_end", single)
+    return [key for key in keys if key is None or not last or first <= key <= last]
+
+
+def _result(asset: str, check: Check, scope: Scope) -> dg.AssetCheckResult:
+    severity = check.severity
+    try:
+        verdict = check.judge(scope)
+    except (DataError, OSError, LookupError, ValueError, pl.exceptions.PolarsError) as error:
+        # What cannot even be read is wrong, whatever the check is about.
+        severity = ERROR
+        verdict = Verdict(passed=False, message=f"Cannot be checked: {error}")
+    metadata: dict[str, int | float | str | dg.MarkdownMetadataValue | dg.JsonMetadataValue] = {
+        **verdict.figures
+    }
+    if verdict.table.height:
+        metadata["table"] = dg.MetadataValue.md(verdict.markdown())
+    if verdict.at_fault:
+        metadata[AT_FAULT] = dg.MetadataValue.json(sorted(map(str, verdict.at_fault)))
+    if scope.made:
+        metadata[LOOKED_AT] = dg.MetadataValue.json(
+            {
+                "first": scope.made[0].partition or "",
+                "last": scope.made[-1].partition or "",
+                "newest": max(made.storage_id for made in scope.made),
+                "partitions": len(scope.made),
+            }
+        )
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=check.name,
+        passed=verdict.passed,
+        severity=severity,
+        description=verdict.message,
+        metadata=metadata,
+    )
