@@ -61,6 +61,7 @@ def keep_up_to_date_sensor(data: Data, port: int) -> dg.SensorDefinition:
         found = agenda(lineage, context.instance)
         zips = fresh.view.verdict()
         notes += [] if zips.passed else [zips.message]
+        notes += [fresh.view.emptiness()] if zips.passed else []
         notes += refusals(lineage, list(GRAPH))
         if found.failed:
             names = ", ".join(sorted({asset for asset, _, _ in found.failed}))

@@ -7,6 +7,7 @@ from backblaze_assets.drive_stats.archive import find_archives
 from backblaze_assets.drive_stats.download import download, published_since
 from backblaze_assets.drive_stats.quarters import next_quarter, quarter_name
 from backblaze_assets.graph import GRAPH
+from backblaze_assets.instance.asset_job import IMPLICIT_ASSET_JOB
 from backblaze_assets.lineage.reasons import refusals
 from backblaze_assets.resources import Data
 from backblaze_assets.work.progress import Lines, listening
@@ -62,7 +63,7 @@ def nightly_schedule(data: Data, limit: int) -> dg.ScheduleDefinition:
 
     @dg.schedule(
         name="fill_by_night",
-        target=dg.AssetSelection.all(),
+        job_name=IMPLICIT_ASSET_JOB,
         cron_schedule="*/15 0-5 * * *",
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=f"Materializes what is missing or out of date, {limit:,} partitions at a time.",

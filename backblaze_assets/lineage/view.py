@@ -82,23 +82,25 @@ class View:
             figures={"zips_unusable": len(problems)},
         )
 
+    def emptiness(self) -> str:
+        """What there is instead of data, and how to get some; empty where there are data."""
+        if self.calendar.quarters:
+            return ""
+        problems = [str(problem) for problem in self.problems()]
+        nothing = (
+            f"There are no zips in {self.folder.root}. Put Backblaze's zips there "
+            "(`backblaze-assets download 2021-Q2` fetches one), or try `backblaze-assets demo`."
+        )
+        return "\n".join([*(problems or [nothing]), *self.survey.unused.values()])
+
     def check_not_empty(self) -> None:
         """Refuse to go on where there is nothing to work from.
 
         Raises:
             DataError: says what is there instead of data, and how to get some.
         """
-        if self.calendar.quarters:
-            return
-        problems = self.problems()
-        if problems:
-            raise DataError("\n".join(map(str, problems)))
-        unused = "".join(f"\n{sentence}" for sentence in self.survey.unused.values())
-        raise DataError(
-            f"There are no zips in {self.folder.root}. Put Backblaze's zips there "
-            "(`backblaze-assets download 2021-Q2` fetches one), or try `backblaze-assets demo`."
-            + unused
-        )
+        if nothing := self.emptiness():
+            raise DataError(nothing)
 
 
 def imported_days(folder: DataFolder) -> dict[date, list[date]]:
