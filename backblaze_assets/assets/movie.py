@@ -64,9 +64,10 @@ def _sources(step: Step) -> dict[str, str]:
 
 
 def metadata(part: Part, film: Film) -> Mapping[str, Any]:
-    """The poster and five figures first."""
+    """The poster, where the film is, and five figures first."""
     return {
         "poster": picture(thumbnail(film.poster, 900), f"{film.last_day}, the last day"),
+        "path": dg.MetadataValue.path(part.path),
         "first_day": film.first_day,
         "last_day": film.last_day,
         "film_seconds": round(film.video.seconds, 3),

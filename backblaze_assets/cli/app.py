@@ -298,7 +298,11 @@ def dev(port: int) -> None:
 
     settings = Settings.from_environment()
     command = [sys.executable, "-m", "dagster", "dev", "-m", "backblaze_assets.definitions"]
-    variables = {**environment(settings.data), "BACKBLAZE_PORT": str(port)}
+    variables = {
+        **environment(settings.data),
+        "BACKBLAZE_PORT": str(port),
+        "PYTHONSAFEPATH": "1",  # else a gql.py in the current folder would be taken for a library
+    }
     # In the place of this process, so that Ctrl-C and `kill` reach it and it can stop its own.
     # Scripts start what is in their background with SIGINT ignored, and Dagster, which takes
     # SIGTERM for the same, could then not be ended by `kill`.

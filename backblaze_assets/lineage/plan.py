@@ -17,12 +17,14 @@ class Batch:
         assets: in order; an asset without partitions may be among others with a range.
         keys: the partitions; one None where no asset has any.
         attempts: what it tries, one entry for each asset and key.
+        replaces: numbers in the event log of the materializations that are there already.
         judge_only: whether the checks of the asset are to look at what is made already.
     """
 
     assets: tuple[str, ...]
     keys: tuple[Key, ...]
     attempts: frozenset[Attempt]
+    replaces: frozenset[int]
     judge_only: bool = False
 
     @property
@@ -41,7 +43,8 @@ class Batch:
     def with_(self, other: "Batch") -> "Batch":
         """Both as one run."""
         keys = other.keys if self.keys[0] is None else self.keys
-        return Batch((*self.assets, *other.assets), keys, self.attempts | other.attempts)
+        attempts, replaces = self.attempts | other.attempts, self.replaces | other.replaces
+        return Batch((*self.assets, *other.assets), keys, attempts, replaces)
 
     def first(self, limit: int | None) -> "Batch":
         """The part of it that has the first `limit` partitions; all of it without a limit."""
@@ -51,9 +54,12 @@ class Batch:
 
     @property
     def digest(self) -> str:
-        """Identity of the batch: the same work from the same inputs has the same."""
+        """Identity of the batch: the same work from the same inputs has the same.
+
+        What was made and has been deleted since is work that was not done before.
+        """
         parts = [str(part) for attempt in sorted(self.attempts, key=str) for part in attempt]
-        return digest([*self.assets, str(self.judge_only), *parts])
+        return digest([*self.assets, str(self.judge_only), str(sorted(self.replaces)), *parts])
 
 
 def next_batches(
@@ -126,8 +132,15 @@ def _batches(
     """Unbroken ranges of those partitions that have not been tried."""
     attempts = {key: _attempt(lineage, asset, key, judge_only=judge_only) for key in keys}
     fresh = [key for key, attempt in attempts.items() if attempt not in tried]
+    made = lineage.ledger.all(asset)
     return [
-        Batch((asset,), tuple(piece), frozenset(attempts[key] for key in piece), judge_only)
+        Batch(
+            (asset,),
+            tuple(piece),
+            frozenset(attempts[key] for key in piece),
+            frozenset(made[key].storage_id for key in piece if key in made),
+            judge_only,
+        )
         for piece in ranges_of(asset, fresh, lineage.view.calendar)
     ]
 

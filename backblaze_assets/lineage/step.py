@@ -236,11 +236,11 @@ class Step:
         whole: dict[str, Any] = {}
         for key, (_, own) in self._made.items():
             if key is None:
-                whole = own
-            else:
-                self.context.add_asset_metadata(own, partition_key=key)
+                whole = own | shared
+            else:  # what is returned with the result stands before what is added here
+                self.context.add_asset_metadata(own | shared, partition_key=key)
         one = next(iter(versions.values())) if len(versions) == 1 else digest_versions(versions)
-        return dg.MaterializeResult(metadata={**whole, **shared}, data_version=dg.DataVersion(one))
+        return dg.MaterializeResult(metadata=whole, data_version=dg.DataVersion(one))
 
 
 def run_step(
