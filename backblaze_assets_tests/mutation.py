@@ -39,6 +39,10 @@ KILLED, TIMEOUT, SURVIVED, ERROR, LATE = "killed", "timeout", "survived", "error
 NOTICED = (KILLED, TIMEOUT)
 
 
+class UnchangedError(Exception):
+    """The tests fail without any change, so nothing can be said."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a mutant.
@@ -147,7 +151,7 @@ class Judge:
         """Test one mutant.
 
         Raises:
-            RuntimeError: the tests fail without any change.
+            UnchangedError: the tests fail without any change.
         """
         if time.monotonic() > self.until:
             return Outcome(mutant, LATE)
@@ -181,7 +185,7 @@ class Judge:
                 run = copy.test(files, None)
                 if run.code not in (0, 5):
                     message = f"the tests fail without any change: {run.failed or run.code}"
-                    raise RuntimeError(message)
+                    raise UnchangedError(message)
                 self._limits[key] = SLACK_SECONDS + 4 * run.seconds
             return self._limits[key]
 
@@ -284,7 +288,11 @@ def judge_all(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it as a command; the exit code is 1 when less is noticed than `--fail-under` asks."""
+    """Run it as a command.
+
+    Returns:
+        The exit code: 1 when less is noticed than `--fail-under` asks for, or nothing was judged.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m backblaze_assets_tests.mutation",
         description=(__doc__ or "").partition("\n")[0],
@@ -311,10 +319,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{mutant.path}:{mutant.line}  {mutant.what}")
         print(f"{len(mutants)} mutants")
         return 0
+    # A shell lets what it starts in the background ignore Ctrl-C, and tests would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     outcomes = []
-    for outcome in judge_all(root, mutants, args.workers, time.monotonic() + 60 * args.minutes):
-        outcomes.append(outcome)
-        print(_row(outcome), flush=True)
+    try:
+        for outcome in judge_all(root, mutants, args.workers, time.monotonic() + 60 * args.minutes):
+            outcomes.append(outcome)
+            print(_row(outcome), flush=True)
+    except UnchangedError as error:
+        parser.exit(2, f"{error}\n")
     return _summary(outcomes, args.fail_under)
 
 

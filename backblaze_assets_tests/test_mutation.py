@@ -173,10 +173,14 @@ def test_tests_that_hang_are_ended(repository, capsys, monkeypatch):
     assert "noticed 2 of 2: 100.0 %\n1 killed, 1 timeout\n" in capsys.readouterr().out
 
 
-def test_tests_that_fail_without_a_change_are_an_error(repository):
+def test_tests_that_fail_without_a_change_are_an_error(repository, capsys):
     (repository / "tiny_tests" / "test_rules.py").write_text("def test_it():\n    assert False\n")
-    with pytest.raises(RuntimeError, match=r"fail without any change: tiny_tests/test_rules\.py"):
+    with pytest.raises(SystemExit) as ended:
         run(repository, "--max", "1")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        "the tests fail without any change: tiny_tests/test_rules.py::test_it\n"
+    )
 
 
 def test_when_the_time_is_over_none_is_begun(repository, capsys):

@@ -54,7 +54,7 @@ def link(target: Path, *sources: Path) -> Path:
 @pytest.mark.parametrize(
     ("path", "models"),
     [
-        pytest.param(SOME_DRIVES, SOME_DRIVES_MODELS, id="some drives", marks=pytest.mark.smoke),
+        pytest.param(SOME_DRIVES, SOME_DRIVES_MODELS, id="some drives"),
         pytest.param(
             ALL_DRIVES,
             ALL_DRIVES_MODELS,
