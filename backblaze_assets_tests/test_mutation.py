@@ -131,6 +131,7 @@ def run(repository: Path, *arguments: str, path: str = "tiny/rules.py") -> int:
     return main(["--root", str(repository), "--ignored", ignored, "--paths", path, *arguments])
 
 
+@pytest.mark.slow
 def test_tests_notice_or_do_not(repository, capsys):
     before = (repository / "tiny" / "rules.py").read_bytes()
     (repository / "ignored.txt").write_text(
@@ -160,6 +161,7 @@ def test_what_nothing_notices_is_listed(repository, capsys):
     assert "noticed 1 of 3: 33.3 %" in output
 
 
+@pytest.mark.slow
 def test_tests_that_hang_are_ended(repository, capsys, monkeypatch):
     monkeypatch.setattr("backblaze_assets_tests.mutation.SLACK_SECONDS", 1)
     (repository / "tiny_tests" / "test_other.py").unlink()
