@@ -55,7 +55,8 @@ from backblaze_assets.files.origin import Origin
 from backblaze_assets.film.layout import build, censuses
 from backblaze_assets.film.render import render_days
 from backblaze_assets.film.style import Style
-from backblaze_assets_tests.benchmarks.harness import SHARED, Result, measure, written_mb
+from backblaze_assets_tests.benchmarks.harness import Result, measure, written_mb
+from backblaze_assets_tests.real_data import SHARED
 
 FIRST, LAST = date(2013, 4, 10), date(2016, 9, 30)
 DAYS = [FIRST + timedelta(days=number) for number in range((LAST - FIRST).days + 1)]

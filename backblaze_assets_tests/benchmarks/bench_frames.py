@@ -57,7 +57,8 @@ from backblaze_assets.drive_stats.quarters import next_quarter, quarter_of
 from backblaze_assets.film.layout import build, censuses
 from backblaze_assets.film.render import open_renderer
 from backblaze_assets.film.style import Style
-from backblaze_assets_tests.benchmarks.harness import SHARED, Result, measure, written_mb
+from backblaze_assets_tests.benchmarks.harness import Result, measure, written_mb
+from backblaze_assets_tests.real_data import SHARED
 
 STYLE = Style.named("1080p")
 START = date(2013, 4, 10)

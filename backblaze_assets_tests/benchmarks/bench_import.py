@@ -38,7 +38,8 @@ from backblaze_assets.drive_stats.demo import write_zips
 from backblaze_assets.drive_stats.importer import import_days
 from backblaze_assets.drive_stats.inflate import MemberStream
 from backblaze_assets.files.origin import Origin
-from backblaze_assets_tests.benchmarks.harness import SHARED, Result, measure, written_mb
+from backblaze_assets_tests.benchmarks.harness import Result, measure, written_mb
+from backblaze_assets_tests.real_data import SHARED
 
 FLOOR = """
 import sys

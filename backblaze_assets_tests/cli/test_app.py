@@ -25,8 +25,8 @@ from backblaze_assets.instance.opening import open_instance
 from backblaze_assets.lineage.rules import RULES
 from backblaze_assets.resources import Data
 from backblaze_assets.settings import Settings
-from backblaze_assets_tests.benchmarks.harness import REPOSITORY
 from backblaze_assets_tests.conftest import FIRST, write_fleet
+from backblaze_assets_tests.real_data import REPOSITORY
 
 PROGRAM = Path(sys.executable).with_name("backblaze-assets")
 VARIABLES = ("BACKBLAZE_DATA", "BACKBLAZE_DEBUG", "BACKBLAZE_URL", "DAGSTER_HOME")

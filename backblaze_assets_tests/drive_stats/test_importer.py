@@ -21,8 +21,8 @@ from backblaze_assets.drive_stats.inflate import MemberStream
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.origin import KEY, Origin
 from backblaze_assets.work import progress
-from backblaze_assets_tests.benchmarks.harness import SHARED
 from backblaze_assets_tests.drive_stats.zips import HEADER, csv, row, write_zip
+from backblaze_assets_tests.real_data import DATA, FAILURES, FORTY_DAYS, rows_of
 
 DAY = date(2018, 2, 25)
 ORIGIN = Origin("raw_quarter", None, "code")
@@ -343,27 +343,23 @@ def test_content_stays_as_it_was_when_first_written(tmp_path):
     assert digest == "74d27b6a4d683d05580a717aa42f142a791fefbc4fd47e53c85ac8e76884076d"
 
 
-REAL = SHARED / "data"
-real = pytest.mark.skipif(not REAL.is_dir(), reason=f"the real data are not in {REAL}")
-
-
-@real
-def test_forty_real_days_give_the_known_counts_of_every_model(tmp_path):
-    archive = scan(REAL / "data_2013.zip")
+@pytest.mark.parametrize(("path", "models"), FORTY_DAYS)
+def test_forty_real_days_give_the_known_counts_of_every_model(tmp_path, path, models):
+    archive = scan(path)
     days = archive.days(date(2013, 4, 1))
     reports = import_days(archive, days, tmp_path, ORIGIN)
+    golden = pl.read_csv(models)
     assert len(reports) == 40
-    assert sum(report.rows_in for report in reports) == 868_524
+    assert sum(report.rows_in for report in reports) == golden["drive_days"].sum()
     assert sum(report.rows_rejected for report in reports) == 0
     assert sum(report.failures for report in reports) == 120
-    golden = pl.read_csv(SHARED / "facts" / "fleet" / "golden_afr_2013-04-10_2013-05-19.csv")
     counted = (
         pl.scan_parquet(tmp_path / "*.parquet")
         .group_by("model")
         .agg(
             drive_days=pl.len().cast(pl.Int64),
             failures=pl.col("failure").cast(pl.Int64).sum(),
-            distinct_serials=pl.col("serial_number").n_unique().cast(pl.Int64),
+            drives_seen=pl.col("serial_number").n_unique().cast(pl.Int64),
         )
         .sort("model")
         .collect()
@@ -371,19 +367,16 @@ def test_forty_real_days_give_the_known_counts_of_every_model(tmp_path):
     assert counted.equals(golden.select(counted.columns).sort("model"))
 
 
-@real
-@pytest.mark.parametrize(
-    ("name", "columns"),
-    [
-        ("data_Q1_2020.zip", 131),
-        ("data_Q3_2021.zip", 169),
-        ("data_Q2_2023.zip", 186),
-        ("data_Q2_2024.zip", 197),
-    ],
-)
-def test_real_rows_of_later_eras_keep_all_their_columns_and_values(tmp_path, name, columns):
-    archive = scan(REAL / "failure_rows" / name)
-    days = list(archive.members)[::20]
+@pytest.mark.parametrize("path", FAILURES, ids=lambda path: path.stem)
+def test_real_rows_of_later_eras_keep_all_their_columns_and_values(tmp_path, path):
+    known = {
+        row["date"]: (int(row["columns"]), int(row["rows"]), int(row["failures"]))
+        for row in rows_of(DATA / "failures" / "days.csv")
+        if row["zip"] == path.name
+    }
+    archive = scan(path)
+    days = sorted(archive.members)
+    assert [str(day) for day in days] == sorted(known)
     reports = import_days(archive, days, tmp_path, ORIGIN)
     with zipfile.ZipFile(archive.path) as file:
         for day, report in zip(days, reports, strict=True):
@@ -391,8 +384,8 @@ def test_real_rows_of_later_eras_keep_all_their_columns_and_values(tmp_path, nam
             text = pl.read_csv(file.read(archive.members[day].name), infer_schema=False)
             assert table.columns == text.columns
             assert table.with_columns(pl.all().cast(pl.String)).equals(text)
-            assert (report.columns, report.unknown_columns) == (columns, [])
-            assert report.rows_kept == report.failures == text.height
+            assert (report.columns, report.rows_kept, report.failures) == known[str(day)]
+            assert report.unknown_columns == []
 
 
 number_text = st.one_of(

@@ -10,8 +10,8 @@ from backblaze_assets.drive_stats.quarters import next_quarter, quarter_of
 from backblaze_assets.errors import DataError
 from backblaze_assets.film.layout import Layout, build, census, censuses, extend
 from backblaze_assets.film.style import Style
-from backblaze_assets_tests.benchmarks.harness import SHARED
 from backblaze_assets_tests.film.fleets import START, fleet, known_on, with_slots
+from backblaze_assets_tests.real_data import SHARED, needs
 
 HD = Style.named("1080p")
 UHD = Style.named("2160p")
@@ -148,7 +148,7 @@ def test_too_many_drives_are_an_error_that_says_what_to_do():
         build([], HD)
 
 
-@pytest.mark.skipif(not REAL_FLEET.exists(), reason=f"the real fleet is not at {REAL_FLEET}")
+@needs(REAL_FLEET)
 @pytest.mark.parametrize("style", [HD, UHD])
 def test_the_real_fleet_is_packed_anew_rarely(style):
     real = pl.read_parquet(REAL_FLEET).with_columns(

@@ -20,7 +20,7 @@ from backblaze_assets.errors import DataError
 from backblaze_assets.instance.event_log import BatchedEventLog
 from backblaze_assets.instance.opening import SETTINGS, environment, home, open_instance
 from backblaze_assets.instance.run_launcher import LocalRunLauncher, fail_dead_runs
-from backblaze_assets_tests.benchmarks.harness import REPOSITORY
+from backblaze_assets_tests.real_data import REPOSITORY
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::dagster.BetaWarning"),

@@ -25,6 +25,7 @@ PROGRAM = Path(sys.executable).with_name("backblaze-assets")
 STOPPED = "Stopped. What is whole is kept; the same command goes on from there."
 
 needs_signals = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+one_after_another = pytest.mark.xdist_group("one data folder, interrupted again and again")
 
 
 @contextmanager
@@ -79,6 +80,7 @@ def whole(folder: Path) -> list[Path]:
 
 
 @needs_signals
+@one_after_another
 @pytest.mark.slow
 @pytest.mark.parametrize("whole_group", [True, False], ids=["terminal", "kill"])
 @pytest.mark.parametrize("stage", ["raw_quarter", "frames", "movie_clip"])
@@ -104,6 +106,7 @@ def test_an_interrupt_ends_it_and_keeps_what_is_whole(data, stage, whole_group):
 
 
 @needs_signals
+@one_after_another
 @pytest.mark.slow
 def test_what_was_interrupted_or_killed_is_finished_by_the_next_command(data):
     with started("movie", "--data", data) as process:
