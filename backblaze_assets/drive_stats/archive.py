@@ -7,6 +7,7 @@ that lie unpacked or gzipped in a folder make an archive as well.
 import hashlib
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -83,18 +84,16 @@ class Archive:
         """Identity of a quarter's input: a digest over each day's date, CRC and size.
 
         It does not change when the zip is packed anew or unpacked, or when another quarter in it
-        changes. CSVs outside of zips are read for it, unless `checksums` knows them.
-
-        Raises:
-            DataError: a CSV outside of zips cannot be read.
+        changes. CSVs outside of zips are read for it, unless `checksums` knows them; one that
+        cannot be read counts as such, and its import says why.
         """
         members = [self.members[day] for day in self.days(quarter)]
         loose = [member for member in members if member.crc is None]
         known = dict(zip(loose, (self.checksums or Checksums(self.path)).of(loose), strict=True))
+        identities = ((each.day, known.get(each, (each.crc, each.size))) for each in members)
         return digest(
-            f"{member.day} {crc} {size}"
-            for member in members
-            for crc, size in [known.get(member, (member.crc, member.size))]
+            f"{day} {found[0]} {found[1]}" if found else f"{day} unreadable"
+            for day, found in identities
         )
 
     def files(self, quarter: date) -> list[Path]:
@@ -105,17 +104,20 @@ class Archive:
         """SHA-256 of what the days of `quarter` come from, by name: one for each zip.
 
         CSVs outside of zips have one together, by the name of their folder and their number. It is
-        what `sha256sum *.csv | sha256sum` prints in that folder.
+        what `sha256sum *.csv | sha256sum` prints in that folder, as long as all can be read.
 
         Raises:
-            DataError: a file cannot be read, or is not the one that was looked at.
+            DataError: a zip cannot be read, or is not the one that was looked at.
         """
         stamps = {self.members[day].path: self.members[day].stamp for day in self.days(quarter)}
         zips = sorted({self.members[d].path for d in self.days(quarter) if self.members[d].in_zip})
         found = {path.name: sha256(path, stamps[path]) for path in zips}
         loose = sorted(stamps.keys() - zips)
         if loose:
-            lines = [f"{sha256(path, stamps[path])}  {path.name}\n" for path in loose]
+            lines = []
+            for path in loose:
+                with suppress(DataError):  # the import says why
+                    lines.append(f"{sha256(path, stamps[path])}  {path.name}\n")
             name = f"{self.path.name}/ ({len(loose)} files)"
             found[name] = hashlib.sha256("".join(lines).encode()).hexdigest()
         return found
@@ -126,6 +128,10 @@ class Archive:
         return [
             each for each in self.left_out if each.day is None or quarter_of(each.day) not in others
         ]
+
+
+class NoDaysError(DataError):
+    """A zip that is in order and has no day in it."""
 
 
 def archive_name(quarter: date) -> str:
@@ -207,7 +213,8 @@ def scan(path: Path, *, most_bytes: int = MOST_BYTES) -> Archive:
         most_bytes: what its days may take unpacked, all together.
 
     Raises:
-        DataError: not a whole zip, no day in it, or more in it than `most_bytes`.
+        NoDaysError: there is no day in it.
+        DataError: not a whole zip, or more in it than `most_bytes`.
     """
     broken = "If a copy or download was cut short, remove it and fetch it again."
     with open_regular(path) as file, reading(path, broken):
@@ -240,7 +247,7 @@ def scan(path: Path, *, most_bytes: int = MOST_BYTES) -> Archive:
         )
     if not members:
         inside = f": {left_out[0].name} {left_out[0].reason}" if left_out else ""
-        raise DataError(
+        raise NoDaysError(
             f"{path} has no file named like 2013-04-10.csv in it; it is not a zip of daily "
             f"drive statistics{inside}. Remove it from the data folder."
         )

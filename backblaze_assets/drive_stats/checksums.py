@@ -12,6 +12,7 @@ from pathlib import Path
 
 from backblaze_assets.drive_stats.inflate import MemberStream
 from backblaze_assets.drive_stats.member import Member
+from backblaze_assets.errors import DataError
 from backblaze_assets.files.atomic import write_atomic
 from backblaze_assets.work import progress
 
@@ -32,26 +33,29 @@ class Checksums:
         self._store = folder / NAME
         self._known: dict[str, list[int]] | None = None
 
-    def of(self, members: Iterable[Member]) -> list[tuple[int, int]]:
-        """CRC-32 and size of each of `members`; reads the files that are new or have changed.
+    def of(self, members: Iterable[Member]) -> list[tuple[int, int] | None]:
+        """CRC-32 and size of each of `members`, None of those that cannot be read.
 
-        Raises:
-            DataError: a file cannot be read.
+        Reads the files that are new or have changed.
         """
         members = list(members)
         known = self._load()
         new = [each for each in members if known.get(str(each.path), [])[:2] != _key(each)]
+        unread: set[Member] = set()
         if new:
             with (
                 progress.work("reading unpacked CSVs", len(new), "days") as listener,
                 ThreadPoolExecutor() as pool,
             ):
                 for member, found in zip(new, pool.map(_read, new), strict=True):
-                    known[str(member.path)] = [*_key(member), *found]
+                    if found:
+                        known[str(member.path)] = [*_key(member), *found]
+                    else:
+                        unread.add(member)
                     listener.advance(1)
             with suppress(OSError):  # a folder that is not to be written to
                 write_atomic(self._store, json.dumps(known).encode(), sync=False)
-        return [(entry[2], entry[3]) for each in members for entry in [known[str(each.path)]]]
+        return [None if each in unread else _found(known[str(each.path)]) for each in members]
 
     def _load(self) -> dict[str, list[int]]:
         if self._known is None:
@@ -70,8 +74,15 @@ def _key(member: Member) -> list[int]:
     return [member.stamp.size, member.stamp.mtime_ns]
 
 
-def _read(member: Member) -> tuple[int, int]:
-    with MemberStream(member) as stream:
-        while stream.read(_PIECE):
-            pass
-        return stream.crc, stream.size
+def _found(entry: list[int]) -> tuple[int, int]:
+    return entry[2], entry[3]
+
+
+def _read(member: Member) -> tuple[int, int] | None:
+    try:
+        with MemberStream(member) as stream:
+            while stream.read(_PIECE):
+                pass
+            return stream.crc, stream.size
+    except DataError:
+        return None
