@@ -161,7 +161,7 @@ class MemberStream:
             self.size += len(part)
             self.crc = isal_zlib.crc32(part, self.crc)
             if self.size > self._most:
-                raise ValueError(f"it has more than {self._most:,} bytes")
+                raise ValueError(f"it has more than the {self._most:,} bytes that it should")
             if not part:
                 self._check()
         self.unusual = self.unusual or b'"' in part or b",0x" in part or b",0X" in part

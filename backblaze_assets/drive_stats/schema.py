@@ -109,6 +109,11 @@ def _fields(header: str, where: str) -> list[str]:
             f"{where}, line 1: a name of more than {LONGEST_NAME} characters. It is not a CSV of "
             f"daily drive statistics; it begins with {header[:80]!r}."
         )
+    odd = next((name for name in fields if not name.strip().isprintable()), None)
+    if odd is not None:
+        raise DataError(
+            f"{where}, line 1: control characters in the name {odd!r}. Mend the header."
+        )
     return fields
 
 

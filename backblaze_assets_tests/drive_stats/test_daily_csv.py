@@ -198,6 +198,7 @@ def test_names_in_upper_case_and_without_a_name(tmp_path):
         (b"x" * 3_000_000, "line 1: more than 1,048,576 bytes without a line's end"),
         (b"," * 2_000 + b"\n", "more than 1,000 columns"),
         (csv(header=HEADER + ',"a' + "b" * 300 + '"'), "a name of more than 200 characters"),
+        (csv(header=HEADER.replace("smart_1_raw", "smart_\0\0raw")), "control characters"),
         (csv(header='"' + HEADER), "line 1: unexpected end of data"),
         (csv(header=HEADER + ",model"), "more than one column model"),
     ],
