@@ -60,7 +60,7 @@ class DailyReport:
 def daily_stats(raw_day: Path | None, day: date) -> pl.DataFrame:
     """One row per model that is reported on `day`, sorted by model; columns `DAILY_SCHEMA`.
 
-    `capacity_bytes` is the model's most common positive value of that day, null if there is none.
+    `capacity_bytes` is the model's most common possible value of that day, null if there is none.
 
     Args:
         raw_day: the day's raw Parquet file. None, or a file without rows, is a day without a
@@ -135,7 +135,11 @@ def _write(stats: pl.DataFrame, path: Path, origin: Origin) -> DailyReport:
         drives=int(stats["drives"].sum()),
         failures=int(stats["failures"].sum()),
         models=stats.height,
-        capacity_bytes_total=int((stats["drives"] * stats["capacity_bytes"]).sum()),
+        # Python's integers: eight exabytes are too many for 64 bits, and the fleet comes near.
+        capacity_bytes_total=sum(
+            drives * (size or 0)
+            for drives, size in stats.select("drives", "capacity_bytes").iter_rows()
+        ),
         reported=stats.height > 0,
         bytes=path.stat().st_size,
     )
