@@ -101,6 +101,8 @@ class Asset:
         group: where the UI shows it.
         pool: heavy steps of one pool work one at a time on a data folder, in whatever process.
         blocking: its checks that must pass before anything is made from it.
+        errors: its checks whose failure is an error as well, but holds nothing back; that of all
+            other checks is a warning.
         kinds: icons in the UI.
     """
 
@@ -113,6 +115,7 @@ class Asset:
     group: str = "drive_stats"
     pool: str | None = None
     blocking: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
     kinds: frozenset[str] = frozenset({"parquet", "polars"})
 
 
@@ -129,6 +132,7 @@ GRAPH: Mapping[str, Asset] = _graph(
         sources=(Source.ZIP,),
         pool="import",
         blocking=("rows_accounted_for",),
+        errors=("days_readable",),
     ),
     Asset(
         "daily_stats",
@@ -144,6 +148,7 @@ GRAPH: Mapping[str, Asset] = _graph(
         files=tuple(f"{{key}}/{t}.parquet" for t in ("drives", "spells", "days", "capacities")),
         reads={"raw_quarter": SAME_PERIOD, "drive_lifetimes": QUARTER_BEFORE},
         blocking=("drives_once", "slots_gapless"),
+        errors=("exposure_agrees",),
     ),
     Asset(
         "afr_table",
@@ -151,6 +156,7 @@ GRAPH: Mapping[str, Asset] = _graph(
         "per model: failure rate with its interval, for quarter, year, lifetime",
         files=("{key}.parquet",),
         reads={"daily_stats": TRAILING_YEAR, "drive_lifetimes": SAME_PERIOD},
+        errors=("agrees_with_daily_stats",),
     ),
     Asset(
         "film_layout",
@@ -192,6 +198,7 @@ GRAPH: Mapping[str, Asset] = _graph(
         reads={"movie_clip": ALL, "drive_lifetimes": NEWEST, "film_layout": ALL},
         group="film",
         pool="encode",
+        errors=("film_complete", "film_plays"),
         kinds=frozenset({"mp4"}),
     ),
 )

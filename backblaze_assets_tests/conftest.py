@@ -7,12 +7,12 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from backblaze_assets.lineage.rules import Lineage
 
 from backblaze_assets.cli.update import Ran, bring_up_to_date
 from backblaze_assets.definitions import build_definitions
 from backblaze_assets.drive_stats.demo import write_zips
 from backblaze_assets.files.folder import DataFolder
-from backblaze_assets.lineage.rules import Lineage
 from backblaze_assets.resources import Data
 from backblaze_assets.settings import Settings
 

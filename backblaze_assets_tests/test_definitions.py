@@ -2,9 +2,9 @@
 
 import dagster as dg
 import pytest
+from backblaze_assets.lineage.rules import RULES, upstream_of
 
 from backblaze_assets.definitions import build_definitions
-from backblaze_assets.lineage.rules import RULES, upstream_of
 from backblaze_assets.settings import Settings
 
 

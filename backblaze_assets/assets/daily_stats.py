@@ -8,7 +8,7 @@ from typing import Any
 
 from backblaze_assets.drive_stats import quality
 from backblaze_assets.drive_stats.daily import DAILY_SCHEMA, DailyReport, write_daily_stats
-from backblaze_assets.lineage.checking import Check, Scope
+from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.verdict import Verdict
 
@@ -48,5 +48,5 @@ def days_whole(scope: Scope) -> Verdict:
     return quality.days_whole(quality.drives_by_day(near), scope.days)
 
 
-CHECKS = (Check(days_whole),)
+CHECKS = (days_whole,)
 COLUMNS = DAILY_SCHEMA

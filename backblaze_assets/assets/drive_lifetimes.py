@@ -16,7 +16,7 @@ from backblaze_assets.drive_stats import quality
 from backblaze_assets.drive_stats.lifetimes import DRIVE_SCHEMA, Lifetimes, extend
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.files.stamps import kept
-from backblaze_assets.lineage.checking import ERROR, Check, Scope
+from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import table
 from backblaze_assets.lineage.status import DAY_VERSIONS
 from backblaze_assets.lineage.step import Part, Step
@@ -134,8 +134,8 @@ def _added_and_counted(scope: Scope) -> Iterator[tuple[str, pl.DataFrame, pl.Dat
 
 
 CHECKS = (
-    Check(drives_once, ERROR),
-    Check(slots_gapless, ERROR),
-    Check(exposure_agrees, ERROR),
+    drives_once,
+    slots_gapless,
+    exposure_agrees,
 )
 COLUMNS = DRIVE_SCHEMA

@@ -21,7 +21,7 @@ from backblaze_assets.film.render import (
     thumbnail,
 )
 from backblaze_assets.film.style import Style
-from backblaze_assets.lineage.checking import ERROR, Check, Scope
+from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import picture
 from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.verdict import Verdict
@@ -96,4 +96,4 @@ def frames_whole(scope: Scope) -> Verdict:
     return quality.frames_whole(files, scope.style)
 
 
-CHECKS = (Check(frames_whole, ERROR),)
+CHECKS = (frames_whole,)

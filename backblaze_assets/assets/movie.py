@@ -14,8 +14,9 @@ from backblaze_assets.film.encode import encode_jpegs, join_clips
 from backblaze_assets.film.layout import read_layout
 from backblaze_assets.film.probe import VideoInfo, probe
 from backblaze_assets.film.render import render_closing, thumbnail
-from backblaze_assets.lineage.checking import ERROR, Check, Scope
+from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import picture
+from backblaze_assets.lineage.status import SOURCES
 from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.verdict import Verdict
 
@@ -60,7 +61,8 @@ def movie(step: Step) -> None:
 def _sources(step: Step) -> dict[str, str]:
     """SHA-256 of every imported zip, by file name."""
     imported = step.lineage.ledger.all("raw_quarter").values()
-    return {made.metadata["zip"]: made.metadata["zip_sha256"] for made in imported}
+    found = [made.metadata[SOURCES] for made in imported]
+    return {name: digest for sources in found for name, digest in sources.items()}
 
 
 def metadata(part: Part, film: Film) -> Mapping[str, Any]:
@@ -90,4 +92,4 @@ def film_plays(scope: Scope) -> Verdict:
     return quality.film_plays(scope.file(scope.made[0]), scope.style)
 
 
-CHECKS = (Check(film_complete, ERROR), Check(film_plays, ERROR))
+CHECKS = (film_complete, film_plays)

@@ -8,7 +8,7 @@ from backblaze_assets.files.stamps import kept
 from backblaze_assets.film import quality
 from backblaze_assets.film.encode import ClipJob, encode_clips
 from backblaze_assets.film.probe import VideoInfo, probe
-from backblaze_assets.lineage.checking import ERROR, Check, Scope
+from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.verdict import Verdict
 
@@ -50,4 +50,4 @@ def clips_complete(scope: Scope) -> Verdict:
     return quality.clips_complete(clips, scope.style)
 
 
-CHECKS = (Check(clips_complete, ERROR),)
+CHECKS = (clips_complete,)

@@ -8,24 +8,33 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from backblaze_assets.drive_stats import import_quality
-from backblaze_assets.drive_stats.archive import Archive, sha256
-from backblaze_assets.drive_stats.importer import DayReport, import_days, read_report
-from backblaze_assets.drive_stats.quarters import quarter_name
+from backblaze_assets.drive_stats.archive import Archive
+from backblaze_assets.drive_stats.importer import (
+    DayReport,
+    ImportFailedError,
+    import_days,
+    read_report,
+)
+from backblaze_assets.drive_stats.quarters import quarter_name, quarter_of
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.origin import Origin, digest_versions
 from backblaze_assets.files.stamps import kept
-from backblaze_assets.lineage.checking import ERROR, Check, Scope
+from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import table
-from backblaze_assets.lineage.status import DAY_VERSIONS
+from backblaze_assets.lineage.status import DAY_VERSIONS, SOURCES
 from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.lineage.view import View
 from backblaze_assets.verdict import Verdict
+
+UNREADABLE_DAYS = "unreadable_days"
+"""Metadata: why a day could not be imported, by its date."""
 
 
 @dataclass(frozen=True)
@@ -34,43 +43,51 @@ class Imported:
 
     Attributes:
         archive: where the rows are from.
-        sha256: of the zip.
+        sources: SHA-256 of each zip, by its name.
         reports: of each day, in order.
-        reused: how many of them an earlier, killed run had made.
+        unreadable: why others could not be imported.
+        reused: how many days an earlier, killed run had made.
         seconds: how long it took.
     """
 
     archive: Archive
-    sha256: str
+    sources: Mapping[str, str]
     reports: list[DayReport]
+    unreadable: Mapping[date, DataError]
     reused: int
     seconds: float
 
 
 def raw_quarter(step: Step) -> None:
-    """Import the quarters that are asked for, one after the other: each uses all cores."""
-    zip_digest = cache(sha256)
+    """Import the quarters that are asked for, one after the other: each uses all cores.
+
+    A day that cannot be read costs that day: it counts as one without a report, and the check
+    `days_readable` says so.
+    """
+    known: dict[tuple[Path, ...], dict[str, str]] = {}  # an annual zip serves several quarters
     for part in step.parts():
         with step.making(part.key):
             started = time.perf_counter()
-            archive = step.view.archive(part.day)
+            archive = step.view.survey.archive(part.day)
             days = archive.days(part.day)
-            if not days:
-                raise DataError(
-                    f"{archive.path} holds no day of {quarter_name(part.day)}; it has "
-                    f"{min(archive.members)} to {max(archive.members)}."
-                )
-            digest = zip_digest(archive.path)
-            origin = replace(part.origin, sources={archive.path.name: digest})
+            files = tuple(archive.files(part.day))
+            known[files] = known.get(files) or archive.sources(part.day)
+            origin = replace(part.origin, sources=known[files])
             done = _kept_days(part.path, days, origin)
             todo = [day for day in days if day not in done]
-            reports = done | {r.day: r for r in import_days(archive, todo, part.path, origin)}
-            _remove_others(part.path, days)
+            unreadable: dict[date, DataError] = {}
+            try:
+                imported = import_days(archive, todo, part.path, origin)
+            except ImportFailedError as error:
+                imported, unreadable = error.reports, error.failed
+                if not imported and not done:
+                    raise
+            _remove_others(part.path, [day for day in days if day not in unreadable])
             step.remove_vanished_days(part.day)
-            ordered = [reports[day] for day in days]
+            reports = sorted([*done.values(), *imported], key=lambda report: report.day)
             seconds = time.perf_counter() - started
-            imported = Imported(archive, digest, ordered, len(done), seconds)
-            step.made(part, digest_versions(_day_versions(ordered)), imported)
+            made = Imported(archive, origin.sources, reports, unreadable, len(done), seconds)
+            step.made(part, digest_versions(_day_versions(reports)), made)
 
 
 def _day_versions(reports: list[DayReport]) -> dict[str, str]:
@@ -94,7 +111,7 @@ def _remove_others(folder: Path, days: list[date]) -> None:
             path.unlink()
 
 
-def metadata(_: Part, made: Imported) -> Mapping[str, Any]:
+def metadata(part: Part, made: Imported) -> Mapping[str, Any]:
     """Rows, days and failures first, then a table of days to look at, then provenance."""
     reports, archive = made.reports, made.archive
     rows = sum(report.rows_kept for report in reports)
@@ -126,16 +143,50 @@ def metadata(_: Part, made: Imported) -> Mapping[str, Any]:
         "rows_per_second": round(rows / made.seconds),
         "days_reused": made.reused,
         "synthetic": archive.synthetic,
-        "zip": archive.path.name,
-        "zip_bytes": archive.path.stat().st_size,
-        "zip_sha256": made.sha256,
+        "left_out": [f"{it.name} {it.reason}" for it in archive.account(part.day)],
+        UNREADABLE_DAYS: {str(day): str(error) for day, error in made.unreadable.items()},
+        SOURCES: dg.MetadataValue.json(dict(made.sources)),
+        "source_bytes": sum(path.stat().st_size for path in archive.files(part.day)),
         DAY_VERSIONS: dg.MetadataValue.json(_day_versions(reports)),
     }
 
 
-def zips_readable(scope: Scope) -> Verdict:
+def zips_readable(view: View) -> Verdict:
     """All zips in the data folder can be read."""
-    return scope.view.verdict()
+    return view.verdict()
+
+
+def days_readable(scope: Scope) -> Verdict:
+    """No day of the zips is damaged or lacks a required column; such days are left out."""
+    found = {
+        day: reason
+        for made in scope.made
+        for day, reason in made.metadata.get(UNREADABLE_DAYS, {}).items()
+    }
+    return Verdict(
+        passed=not found,
+        message="\n".join(found.values()) or "All days could be read.",
+        figures={"days_unreadable": len(found)},
+        table=pl.DataFrame({"day": list(found), "reason": list(found.values())}),
+        at_fault=frozenset(quarter_of(date.fromisoformat(day)) for day in found),
+    )
+
+
+def days_used(scope: Scope) -> Verdict:
+    """Everything in the zips that looks like a day's CSV is imported."""
+    left_out = [
+        {"quarter": quarter_name(quarter), "file": it.name, "why": it.reason}
+        for quarter in scope.days
+        if quarter in scope.view.archives
+        for it in scope.view.archives[quarter].account(quarter)
+    ]
+    sentences = [f"{it['file']} {it['why']}" for it in left_out]
+    return Verdict(
+        passed=not left_out,
+        message="; ".join(sentences[:5]) or "Every file that looks like a day is imported.",
+        figures={"files_left_out": len(left_out)},
+        table=pl.DataFrame(left_out),
+    )
 
 
 def days_present(scope: Scope) -> Verdict:
@@ -185,14 +236,16 @@ def models_stable(scope: Scope) -> Verdict:
     return import_quality.models_stable((quarter, scope.raw(quarter)) for quarter in scope.days)
 
 
+FOLDER_CHECKS = (zips_readable,)
 CHECKS = (
-    Check(zips_readable, ERROR),
-    Check(days_present),
-    Check(rows_accounted_for, ERROR),
-    Check(no_duplicates),
-    Check(rows_readable),
-    Check(dates_agree),
-    Check(capacities_plausible),
-    Check(columns_known),
-    Check(models_stable),
+    days_readable,
+    days_used,
+    days_present,
+    rows_accounted_for,
+    no_duplicates,
+    rows_readable,
+    dates_agree,
+    capacities_plausible,
+    columns_known,
+    models_stable,
 )

@@ -1,6 +1,7 @@
 """A sensor that has everything made that is missing or out of date, from the zips to the film."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,10 @@ from backblaze_assets.automation.reloading import reload_definitions
 from backblaze_assets.automation.requests import agenda, is_at_work
 from backblaze_assets.files.origin import digest
 from backblaze_assets.graph import GRAPH
+from backblaze_assets.lineage.checking import folder_evaluation
 from backblaze_assets.lineage.code_version import PACKAGE
-from backblaze_assets.lineage.reasons import refusals
-from backblaze_assets.lineage.view import View
+from backblaze_assets.lineage.reasons import complaints
+from backblaze_assets.lineage.view import NO_INPUT, View
 from backblaze_assets.resources import Data
 
 INTERVAL_S = 2
@@ -45,7 +47,7 @@ def keep_up_to_date_sensor(data: Data, port: int) -> dg.SensorDefinition:
     )
     def keep_up_to_date(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         before = json.loads(context.cursor or "{}")
-        newest = max((mtime for *_, mtime in _zips(data.root)), default=0.0)
+        newest = max((changed for *_, changed in _zips(data.root)), default=0.0)
         if time.time() - newest < STILL_S:
             return _skip("A zip has just changed, or is being copied: next time.", before)
         if is_at_work(context.instance):
@@ -60,9 +62,7 @@ def keep_up_to_date_sensor(data: Data, port: int) -> dg.SensorDefinition:
         lineage = fresh.lineage(context.instance)
         found = agenda(lineage, context.instance)
         zips = fresh.view.verdict()
-        notes += [] if zips.passed else [zips.message]
-        notes += [fresh.view.emptiness()] if zips.passed else []
-        notes += refusals(lineage, list(GRAPH))
+        notes += complaints(lineage, list(GRAPH)) or [fresh.view.emptiness()]
         if found.failed:
             names = ", ".join(sorted({asset for asset, _, _ in found.failed}))
             notes.append(
@@ -85,14 +85,17 @@ def _skip(reason: str, cursor: dict[str, object]) -> dg.SensorResult:
 
 
 def _zips(root: Path) -> Iterator[tuple[str, int, float]]:
-    """Name, size and time of the last change of what lies in the data folder beside the results."""
-    for path in sorted(root.iterdir()) if root.is_dir() else []:
-        if path.name not in GRAPH and not path.name.startswith(".") and path.name != "dagster":
+    """Path, size and time of the last change of what lies in the data folder beside the results."""
+    for where, folders, files in os.walk(root):
+        hidden = [name for name in folders if name.startswith(".")]
+        skipped = {*hidden, *(NO_INPUT if where == str(root) else ())}
+        folders[:] = sorted(set(folders) - skipped)
+        for name in sorted(files):
             try:
-                status = path.stat()
+                status = os.stat(f"{where}/{name}")  # noqa: PTH116  # there may be thousands
             except OSError:
                 continue  # it was there a moment ago, or is a link to nowhere
-            yield path.name, status.st_size, status.st_mtime
+            yield f"{where}/{name}", status.st_size, status.st_mtime
 
 
 def _seen(root: Path, instance: dg.DagsterInstance) -> str:
@@ -131,12 +134,7 @@ def _show_new_partitions(
 
 def _evaluation(view: View) -> dg.AssetCheckEvaluation:
     """What the check of the zips finds, so that a bad one is seen in the graph."""
-    verdict = view.verdict()
+    verdict = zips_readable(view)
     return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey("raw_quarter"),
-        check_name=zips_readable.__name__,
-        passed=verdict.passed,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=verdict.message,
-        metadata={},
+        **folder_evaluation("raw_quarter", zips_readable.__name__, verdict)
     )

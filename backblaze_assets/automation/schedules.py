@@ -3,12 +3,12 @@
 import dagster as dg
 
 from backblaze_assets.automation.requests import agenda, is_at_work
-from backblaze_assets.drive_stats.archive import find_archives
 from backblaze_assets.drive_stats.download import download, published_since
 from backblaze_assets.drive_stats.quarters import next_quarter, quarter_name
 from backblaze_assets.graph import GRAPH
 from backblaze_assets.instance.asset_job import IMPLICIT_ASSET_JOB
-from backblaze_assets.lineage.reasons import refusals
+from backblaze_assets.lineage.reasons import complaints
+from backblaze_assets.lineage.view import View
 from backblaze_assets.resources import Data
 from backblaze_assets.work.progress import Lines, listening
 
@@ -19,7 +19,7 @@ from backblaze_assets.work.progress import Lines, listening
 )
 def fetch_new_quarters(context: dg.OpExecutionContext, data: dg.ResourceParam[Data]) -> None:
     """Download what was published after the newest zip in the data folder, and nothing older."""
-    present = find_archives(data.folder.root)
+    present = View.of(data.root).calendar.quarters
     if not present:
         context.log.info(
             f"There are no zips in {data.root}, so there is no newest one to go on from. "
@@ -78,7 +78,7 @@ def nightly_schedule(data: Data, limit: int) -> dg.ScheduleDefinition:
         found = agenda(lineage, context.instance, night, limit)
         if found.requests:
             return found.requests
-        problems = [*map(str, lineage.view.problems()), *refusals(lineage, list(GRAPH))]
+        problems = complaints(lineage, list(GRAPH))
         if found.failed:
             problems.append("What could not be made is tried again tomorrow; see the last runs.")
         return dg.SkipReason("\n".join(problems) or "Everything is up to date.")

@@ -170,7 +170,7 @@ def status() -> None:
     from rich.table import Table
 
     from backblaze_assets.graph import GRAPH
-    from backblaze_assets.lineage.reasons import refusals
+    from backblaze_assets.lineage.reasons import complaints
     from backblaze_assets.lineage.status import Status
 
     with _lineage() as lineage:
@@ -184,7 +184,10 @@ def status() -> None:
             counts = [found.count(status) for status in columns]
             table.add_row(asset, *(f"{n:,}" for n in (len(found) - counts[0], *counts)))
         console.show(table)
-        for sentence in (*_complaints(lineage.view), *refusals(lineage, list(GRAPH))):
+        for sentence in (
+            *complaints(lineage, list(GRAPH)),
+            *lineage.view.survey.unused.values(),
+        ):
             console.say(sentence)
 
 
@@ -199,7 +202,7 @@ def _zips(view: "View") -> "Table":
     served: dict[str, list[date]] = {}
     for quarter in view.calendar.quarters:
         archive = view.archives.get(quarter)
-        name = archive.path.name if archive else "imported, zip deleted"
+        name = archive.path.name if archive else "imported; the zip is gone"
         served.setdefault(name, []).append(quarter)
     for name, quarters in served.items():
         names = [quarter_name(quarter) for quarter in quarters]
@@ -207,11 +210,6 @@ def _zips(view: "View") -> "Table":
         days = sum(len(view.calendar.days(quarter)) for quarter in quarters)
         table.add_row(Text(name), span, f"{days:,}")
     return table
-
-
-def _complaints(view: "View") -> list[str]:
-    """What of the data folder is not used, and why."""
-    return [*map(str, view.problems()), *view.survey.unused.values()]
 
 
 @app.command()

@@ -14,7 +14,7 @@ from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.errors import DataError
 from backblaze_assets.graph import GRAPH, upstream_of
 from backblaze_assets.lineage.plan import Batch, next_batches
-from backblaze_assets.lineage.reasons import refusals
+from backblaze_assets.lineage.reasons import complaints
 from backblaze_assets.lineage.status import Attempt
 from backblaze_assets.partitions import Partitioning, day_of
 from backblaze_assets.resources import Data
@@ -73,15 +73,14 @@ def bring_up_to_date(
             while todo := batches():
                 for batch in todo:
                     say(_sentence(batch))
-                    complaints = _run(instance, job, batch)
-                    errors += [it for it in complaints.errors if it not in errors]
-                    for warning in complaints.warnings:
+                    failed, warnings = _run(instance, job, batch)
+                    errors += failed
+                    for warning in warnings:
                         say(warning)
                     tried |= batch.attempts
                     ran.append(Ran(batch.assets[0], len(batch.keys), batch.judge_only))
                 lineage.forget()
-    errors += [str(problem) for problem in data.view.problems()]
-    errors += refusals(lineage, upstream_of(targets))
+    errors += complaints(lineage, upstream_of(targets))
     if errors:
         raise DataError("\n".join(dict.fromkeys(errors)))
     return ran
@@ -94,16 +93,10 @@ def _job(data: Data) -> dg.JobDefinition:
     return build_definitions(data, Settings()).resolve_implicit_global_asset_job_def()
 
 
-@dataclass(frozen=True)
-class _Complaints:
-    """What went wrong in a run: errors end the command in the end, warnings do not."""
-
-    errors: list[str]
-    warnings: list[str]
-
-
-def _run(instance: dg.DagsterInstance, job: dg.JobDefinition, batch: Batch) -> _Complaints:
-    """Make a batch in one run."""
+def _run(
+    instance: dg.DagsterInstance, job: dg.JobDefinition, batch: Batch
+) -> tuple[list[str], list[str]]:
+    """Make a batch in one run; give what its steps failed of, and what its checks warn of."""
     run_id = str(uuid4())
     keys = {dg.AssetKey(asset) for asset in batch.assets}
     blocking = {
@@ -127,17 +120,20 @@ def _run(instance: dg.DagsterInstance, job: dg.JobDefinition, batch: Batch) -> _
         if stopped := instance.get_run_by_id(run_id):
             instance.report_run_canceled(stopped)
         raise KeyboardInterrupt from interrupt
-    return _complaints(result)
+    return _failures(result), _warnings(result)
 
 
-def _complaints(result: dg.ExecuteInProcessResult) -> _Complaints:
-    """What the steps and the checks of one run have said; what other runs say does not count."""
-    warnings = [
-        f"{found.severity.value}: {found.asset_key.to_user_string()}, {found.check_name}: "
-        f"{found.description}"
+def _warnings(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What the checks of one run warn of; what they find wrong is said in the end."""
+    return [
+        f"{found.asset_key.to_user_string()}, {found.check_name}: {found.description}"
         for found in result.get_asset_check_evaluations()
-        if not found.passed
+        if not found.passed and found.severity is dg.AssetCheckSeverity.WARN
     ]
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What the steps of one run failed of, blocking checks aside."""
     errors = []
     for event in result.filter_events(lambda event: event.is_step_failure):
         failure = event.step_failure_data
@@ -146,7 +142,7 @@ def _complaints(result: dg.ExecuteInProcessResult) -> _Complaints:
         elif failure.error and "CheckFailed" not in str(failure.error.cls_name):
             cause = failure.error.cause or failure.error  # a fault of this program
             errors.append(f"{event.step_key}: {cause.message.strip()}")
-    return _Complaints(errors, warnings)
+    return errors
 
 
 def _sentence(batch: Batch) -> str:

@@ -6,7 +6,8 @@
 - a function NAME, which makes the partitions of a `Step`; it and all that it uses is the code of
   the asset, so what is below is not to be used by it;
 - a function `metadata`, which says what people are told of a partition that was made,
-- `CHECKS`, the asset's checks, and `COLUMNS`, the columns of its table, where it has any.
+- where it has any, `CHECKS` of its partitions, `FOLDER_CHECKS` of what it is made from, and
+  `COLUMNS`, those of its table.
 """
 
 import inspect
@@ -37,8 +38,13 @@ def build_assets(calendar: Calendar) -> list[dg.AssetsDefinition]:
 
 def build_checks(calendar: Calendar) -> list[dg.AssetChecksDefinition]:
     """The checks of all assets, one step for each asset that has any."""
-    found = {name: getattr(_module(asset), "CHECKS", ()) for name, asset in GRAPH.items()}
-    return [checks_step(name, checks, calendar) for name, checks in found.items() if checks]
+    found = []
+    for name, asset in GRAPH.items():
+        module = _module(asset)
+        judges, of_folder = getattr(module, "CHECKS", ()), getattr(module, "FOLDER_CHECKS", ())
+        if judges or of_folder:
+            found.append(checks_step(name, judges, of_folder, calendar))
+    return found
 
 
 def _module(asset: Asset) -> ModuleType:

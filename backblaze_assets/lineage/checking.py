@@ -15,10 +15,10 @@ https://docs.dagster.io/guides/test/asset-checks
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -29,6 +29,7 @@ from backblaze_assets.graph import GRAPH, keys_of
 from backblaze_assets.instance.records import AT_FAULT, LOOKED_AT
 from backblaze_assets.lineage.ledger import Materialization
 from backblaze_assets.lineage.status import Lineage
+from backblaze_assets.lineage.view import View
 from backblaze_assets.partitions import Calendar, Key, day_of
 from backblaze_assets.resources import Data
 from backblaze_assets.verdict import Verdict
@@ -80,35 +81,26 @@ class Scope:
         return {date.fromisoformat(path.stem): path for path in files}
 
 
-@dataclass(frozen=True)
-class Check:
-    """One asset check.
+Judge = Callable[[Scope], Verdict]
+"""A check: a function that gives the check its name and, by its docstring, its description."""
 
-    Attributes:
-        judge: the check; gives its name and, by its docstring, its description.
-        severity: of a failure.
-    """
-
-    judge: Callable[[Scope], Verdict]
-    severity: dg.AssetCheckSeverity = WARN
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self.judge.__name__
+FolderJudge = Callable[[View], Verdict]
+"""A check of the data folder, not of partitions: what it finds wrong is an error."""
 
 
 def checks_step(
-    asset: str, checks: Sequence[Check], calendar: Calendar
+    asset: str, judges: Sequence[Judge], folder_judges: Sequence[FolderJudge], calendar: Calendar
 ) -> dg.AssetChecksDefinition:
     """All checks of one asset as one step.
 
     Args:
         asset: its key.
-        checks: they.
+        judges: checks of its partitions.
+        folder_judges: checks of the data folder, which are shown at the asset.
         calendar: what there are partitions of.
     """
-    by_name = {check.name: check for check in checks}
+    by_name = {judge.__name__: judge for judge in judges}
+    of_folder = {judge.__name__: judge for judge in folder_judges}
 
     @dg.multi_asset_check(
         name=f"check_{asset}",
@@ -116,10 +108,10 @@ def checks_step(
             dg.AssetCheckSpec(
                 name,
                 asset=asset,
-                description=inspect.getdoc(check.judge),
+                description=inspect.getdoc(judge),
                 blocking=name in GRAPH[asset].blocking,
             )
-            for name, check in by_name.items()
+            for name, judge in (by_name | of_folder).items()
         ],
         can_subset=True,
     )
@@ -131,11 +123,27 @@ def checks_step(
         made = lineage.ledger.all(asset)
         scope = Scope(data, lineage, [made[key] for key in wanted if key in made])
         selected = {key.name for key in context.selected_asset_check_keys}
-        for name, check in by_name.items():
+        for name, judge in by_name.items():
             if name in selected:
-                yield _result(asset, check, scope)
+                yield _result(asset, name, judge, scope)
+        for name, folder_judge in of_folder.items():
+            if name in selected:
+                verdict = folder_judge(lineage.view)
+                yield dg.AssetCheckResult(**folder_evaluation(asset, name, verdict))
 
     return execute
+
+
+def folder_evaluation(asset: str, name: str, verdict: Verdict) -> dict[str, Any]:
+    """What Dagster is told of a check of the data folder."""
+    return {
+        "asset_key": dg.AssetKey(asset),
+        "check_name": name,
+        "passed": verdict.passed,
+        "severity": ERROR,
+        "description": verdict.message,
+        "metadata": dict(verdict.figures),
+    }
 
 
 def _wanted(tags: Mapping[str, str], keys: Sequence[Key]) -> list[Key]:
@@ -146,10 +154,11 @@ def _wanted(tags: Mapping[str, str], keys: Sequence[Key]) -> list[Key]:
     return [key for key in keys if key is None or not last or first <= key <= last]
 
 
-def _result(asset: str, check: Check, scope: Scope) -> dg.AssetCheckResult:
-    severity = check.severity
+def _result(asset: str, name: str, judge: Judge, scope: Scope) -> dg.AssetCheckResult:
+    grave = name in (*GRAPH[asset].blocking, *GRAPH[asset].errors)
+    severity = ERROR if grave else WARN
     try:
-        verdict = check.judge(scope)
+        verdict = judge(scope)
     except (DataError, OSError, LookupError, ValueError, pl.exceptions.PolarsError) as error:
         # What cannot even be read is wrong, whatever the check is about.
         severity = ERROR
@@ -172,7 +181,7 @@ def _result(asset: str, check: Check, scope: Scope) -> dg.AssetCheckResult:
         )
     return dg.AssetCheckResult(
         asset_key=asset,
-        check_name=check.name,
+        check_name=name,
         passed=verdict.passed,
         severity=severity,
         description=verdict.message,

@@ -61,6 +61,21 @@ def refusals(lineage: Lineage, assets: Sequence[str]) -> list[str]:
     return [sentence(reason) for reason in why(lineage, refused) if reason.status is Status.REFUSED]
 
 
+def complaints(lineage: Lineage, assets: Sequence[str]) -> list[str]:
+    """All that is wrong, though nobody has to run anything: a line for each thing.
+
+    Data that cannot be used, partitions that blocking checks refuse, errors that others have found.
+    """
+    errors = [
+        f"{asset}, {found.check}: {found.description}"
+        for asset in assets
+        for key in lineage.expected(asset)
+        for found in lineage.errors(asset, key)
+    ]
+    problems = [str(problem) for problem in lineage.view.problems()]
+    return list(dict.fromkeys([*problems, *refusals(lineage, assets), *errors]))
+
+
 def sentence(reason: Reason) -> str:
     """A reason as a line for people."""
     keys = [str(key) for key in reason.keys if key is not None]

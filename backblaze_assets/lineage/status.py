@@ -35,6 +35,10 @@ DAY_VERSIONS = "day_versions"
 """Metadata of an asset whose partitions hold days: the data version of each day, by its date."""
 
 
+SOURCES = "sources"
+"""Metadata of an asset that is made from zips: SHA-256 of each, by its name."""
+
+
 class Status(Enum):
     """How one partition stands."""
 
@@ -165,6 +169,12 @@ class Lineage:
         """Blocking checks whose latest evaluation refuses a materialized partition."""
         made = self.ledger.get(asset, key)
         judgements = self.ledger.judgements(made, GRAPH[asset].blocking) if made else []
+        return [found for found in judgements if found and found.refuses(key)]
+
+    def errors(self, asset: str, key: Key) -> list[Evaluation]:
+        """Checks that find an error in a materialized partition and hold nothing back."""
+        made = self.ledger.get(asset, key)
+        judgements = self.ledger.judgements(made, GRAPH[asset].errors) if made else []
         return [found for found in judgements if found and found.refuses(key)]
 
     def is_held(self, asset: str, key: Key) -> bool:

@@ -145,7 +145,7 @@ class Step:
         inputs = self.lineage.inputs(self.asset, key)
         absent = [name for name, version in inputs.items() if version == ABSENT]
         if Source.ZIP.value in absent:
-            self.view.archive(day_of(key))  # says what is the matter with it
+            self.view.survey.archive(day_of(key))  # says what is the matter with it
         if absent:
             raise DataError(
                 f"{_what(self.asset, key)} needs {' and '.join(absent)}, which is not there yet. "

@@ -13,7 +13,7 @@ from backblaze_assets.drive_stats.quarters import quarter_of
 from backblaze_assets.errors import DataError
 from backblaze_assets.graph import GRAPH
 from backblaze_assets.lineage.ledger import Materialization
-from backblaze_assets.lineage.status import Lineage
+from backblaze_assets.lineage.status import SOURCES, Lineage
 from backblaze_assets.partitions import Key
 
 
@@ -24,12 +24,10 @@ class Source:
     Attributes:
         zip: its file name.
         sha256: of the file as it was imported.
-        bytes: its size, None where only a file speaks of it.
     """
 
     zip: str
     sha256: str
-    bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def trace_file(lineage: Lineage, path: Path) -> list[Trace]:
             runs=[],
             made="",
             up_to_date=True,
-            sources=[Source(name, digest, None) for name, digest in origin.sources.items()],
+            sources=[Source(name, digest) for name, digest in origin.sources.items()],
             stated=origin.inputs,
         )
     ]
@@ -132,7 +130,7 @@ def _node(
             timespec="seconds"
         ),
         up_to_date=not any(lineage.causes(made) for made in group),
-        sources=_sources(group) if asset == "raw_quarter" else [],
+        sources=_sources(group) if GRAPH[asset].sources else [],
         inputs=_inputs(lineage, asset, group, seen) if first_time else [],
     )
 
@@ -154,10 +152,9 @@ def _inputs(
 
 def _sources(group: list[Materialization]) -> list[Source]:
     found = {
-        made.metadata["zip"]: Source(
-            made.metadata["zip"], made.metadata["zip_sha256"], made.metadata["zip_bytes"]
-        )
+        name: Source(name, digest)
         for made in group
+        for name, digest in made.metadata.get(SOURCES, {}).items()
     }
     return list(found.values())
 
@@ -168,8 +165,7 @@ def as_tree(traces: Sequence[Trace], tree: Tree | None = None) -> Tree:
     for node in traces:
         branch = tree.add(_label(node))
         for source in node.sources:
-            size = f"{source.bytes:,} bytes  " if source.bytes else ""
-            branch.add(Text(f"{source.zip}  {size}sha256 {source.sha256}"))
+            branch.add(Text(f"{source.zip}  sha256 {source.sha256}"))
         for name, version in node.stated.items():
             branch.add(Text(f"{name}  data {version}"))
         as_tree(node.inputs, branch)

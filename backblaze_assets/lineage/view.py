@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from backblaze_assets.drive_stats.archive import Archive, archive_of
+from backblaze_assets.drive_stats.archive import Archive
 from backblaze_assets.drive_stats.quarters import next_quarter, quarter_name, quarter_of
 from backblaze_assets.drive_stats.survey import Survey, survey
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.folder import DataFolder
+from backblaze_assets.graph import GRAPH
 from backblaze_assets.partitions import Calendar
 from backblaze_assets.verdict import Verdict
+
+NO_INPUT = frozenset({*GRAPH, "dagster", "demo"})
+"""Folders in the data folder that hold no input: results, records, the demonstration."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,6 @@ class View:
     def archives(self) -> dict[date, Archive]:
         """The source of each quarter that has one."""
         return self.survey.archives
-
-    def archive(self, quarter: date) -> Archive:
-        """The source of a quarter.
-
-        Raises:
-            DataError: there is none, or it cannot be read; says what to do.
-        """
-        return self.archives.get(quarter) or archive_of(self.folder.root, quarter)
 
     def problems(self) -> list[DataError]:
         """What in the folder cannot be used, one error each."""

@@ -17,12 +17,12 @@ from threading import Thread
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from backblaze_assets.lineage.rules import RULES
 
 from backblaze_assets.cli import app as cli
 from backblaze_assets.cli.update import run as run_asset
 from backblaze_assets.errors import DataError
 from backblaze_assets.instance.opening import open_instance
-from backblaze_assets.lineage.rules import RULES
 from backblaze_assets.resources import Data
 from backblaze_assets.settings import Settings
 from backblaze_assets_tests.conftest import FIRST, write_fleet
