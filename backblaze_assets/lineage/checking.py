@@ -142,7 +142,9 @@ def folder_evaluation(asset: str, name: str, verdict: Verdict) -> dict[str, Any]
         "passed": verdict.passed,
         "severity": ERROR,
         "description": verdict.message,
-        "metadata": dict(verdict.figures),
+        "metadata": {
+            name: dg.MetadataValue.text(str(value)) for name, value in verdict.figures.items()
+        },
     }
 
 
