@@ -17,6 +17,9 @@ Backblaze adds these up in its own tables. Models are never matched by likeness:
 `ST16000NM005G` and `ST16000NM001G` are different drives.
 """
 
+_HITACHI = r"^(?:HGST|Hitachi) (HD[ST]\S+)$"
+_HGST = r"^Hitachi (H(?:[^D\s]|D[^ST\s])\S*)$"
+
 _MAKERS = {
     "HGST": r"^(HGST|Hitachi)\b|^H(DS|DT|MS|UH|US)\d",  # Hitachi's drives became HGST's in 2012
     "Seagate": r"^Seagate\b|^ST\d",
@@ -42,10 +45,14 @@ _MAKER_PREFIX = re.compile(r"(HGST|Hitachi|Seagate|WDC|TOSHIBA|Samsung|SAMSUNG|M
 def clean_model(model: pl.Expr) -> pl.Expr:
     """One spelling for each model: trimmed, blanks collapsed, aliases resolved.
 
-    `WDC  WUH721414ALE6L4` has two blanks for half of its drives. The maker's name stays.
+    `WDC  WUH721414ALE6L4` has two blanks for half of its drives. The maker's name stays, but for
+    one that changed its name: Hitachi's disks became HGST's in 2012, and `Hitachi HDS5C4040ALE630`
+    and `HGST HDS5C4040ALE630` have one part number, so they are one model. It is named as most of
+    its drives are: Hitachi where the number is of Hitachi's time (HDS, HDT), else HGST.
     """
     spelled = model.str.strip_chars().str.replace_all(r"\s+", " ")
-    return spelled.replace(ALIASES)
+    one_maker = spelled.str.replace(_HITACHI, "Hitachi ${1}").str.replace(_HGST, "HGST ${1}")
+    return one_maker.replace(ALIASES)
 
 
 def maker(model: pl.Expr) -> pl.Expr:
