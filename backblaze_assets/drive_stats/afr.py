@@ -11,6 +11,7 @@ from typing import get_args
 import polars as pl
 
 from backblaze_assets.drive_stats.daily import DAILY_SCHEMA
+from backblaze_assets.drive_stats.groups import GROUPS
 from backblaze_assets.drive_stats.lifetimes import Lifetimes, entry_hours, in_service
 from backblaze_assets.drive_stats.publication import (
     BOOT,
@@ -94,10 +95,6 @@ TABLE_COLUMNS = (
 
 _MONTH_HOURS = 365.25 * 24 / 12
 
-DATA_DRIVES = "data drives"
-BOOT_DRIVES = "boot drives"
-UNKNOWN_SIZE = "unknown size"
-
 SURE = 0.05
 """Below this adjusted p-value a difference is said to be more than chance."""
 
@@ -152,7 +149,7 @@ def afr_table(
     table = _with_rates(
         pl.concat(
             _roll_up(of_model[window], models, lifetimes.spells, kind, window, start)
-            for kind in _KINDS
+            for kind in GROUPS
             for window, start in starts.items()
         )
     )
@@ -327,21 +324,6 @@ def period_name(quarter: date, window: Window) -> str:
     return str(quarter.year) if window == "calendar_year" else quarter_name(quarter)
 
 
-_SIZE = (
-    pl.when(pl.col("capacity_tb").is_null())
-    .then(pl.lit(UNKNOWN_SIZE))
-    .otherwise(pl.format("{} TB", pl.col("capacity_tb").cast(pl.String).str.strip_suffix(".0")))
-)
-_KINDS: dict[str, pl.Expr] = {
-    "model": pl.col("model"),
-    "maker": pl.col("maker"),
-    "size": _SIZE,
-    "maker_size": pl.format("{} {}", "maker", _SIZE),
-    "all": pl.lit(DATA_DRIVES),
-    "boot": pl.lit(BOOT_DRIVES),
-}
-"""The group that a model belongs to, for each kind."""
-
 _KEPT = {
     "model": ("maker", "model", "boot", "capacity_bytes", "capacity_tb"),
     "maker": ("maker", "boot"),
@@ -427,7 +409,7 @@ def _roll_up(
     """The rows of one kind and window of `afr_table`, without the rates and `status`."""
     if kind != "model":
         models = models.filter(pl.col("boot") == (kind == "boot"))
-    groups = models.with_columns(group=_KINDS[kind])
+    groups = models.with_columns(group=GROUPS[kind])
     days = spells.group_by("model").agg(pl.col("first_seen").min(), pl.col("last_seen").max())
     table = (
         groups.join(counts, on="model")
