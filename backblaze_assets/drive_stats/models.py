@@ -47,8 +47,8 @@ def clean_model(model: pl.Expr) -> pl.Expr:
 
     `WDC  WUH721414ALE6L4` has two blanks for half of its drives. The maker's name stays, but for
     one that changed its name: Hitachi's disks became HGST's in 2012, and `Hitachi HDS5C4040ALE630`
-    and `HGST HDS5C4040ALE630` have one part number, so they are one model. It is named as most of
-    its drives are: Hitachi where the number is of Hitachi's time (HDS, HDT), else HGST.
+    and `HGST HDS5C4040ALE630` have one part number, so they are one model. It is named as nearly
+    all of these drives are: Hitachi where the number is of Hitachi's time (HDS, HDT), else HGST.
     """
     spelled = model.str.strip_chars().str.replace_all(r"\s+", " ")
     one_maker = spelled.str.replace(_HITACHI, "Hitachi ${1}").str.replace(_HGST, "HGST ${1}")

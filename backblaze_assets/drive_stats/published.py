@@ -118,11 +118,16 @@ class KnownDifference:
     exactly: Mapping[str, int] | None = None
 
     def explains(self, row: Mapping[str, Any]) -> bool:
-        """Whether it accounts for all differences of a row of `reconcile`."""
+        """Whether it accounts for all differences of a row of `reconcile`.
+
+        A model that is not published is explained when it has few enough drives to be left out.
+        """
         if not self.since <= row["period"] <= self.until:
             return False
         if not self.models and row["model"] != ALL_MODELS:
             return False
+        if row["verdict"] == NOT_PUBLISHED:
+            return bool(0 < row["drives"] <= self.drives)
         more = {name: row[f"{name}_difference"] or 0 for name in _COUNTS}
         if self.exactly is not None:
             return all(more[name] in (0, self.exactly.get(name, 0)) for name in _COUNTS)
@@ -130,6 +135,8 @@ class KnownDifference:
         counted = [row[f"{name}_difference"] is not None for name in _COUNTS]
         if any(counted) and not any(more.values()):
             return False  # more drives are not what makes it differ
+        if not any(counted) and row["afr_difference"] is None:
+            return False  # nothing tells how many more there are
         return (
             0 <= more["drives"] <= self.drives
             and 0 <= more["drive_days"] <= self.drives * days
@@ -394,7 +401,7 @@ _NAMES = {
 def _model_lines(row: Mapping[str, Any]) -> list[str]:
     """One row of `reconcile` in lines of at most 80 characters."""
     pairs = [
-        f"{_NAMES[name]} {_figure(name, row[name])} for {_figure(name, row[f'{name}_published'])}"
+        f"{_NAMES[name]} {_figure(name, row[name])} for {_as_is(row[f'{name}_published'])}"
         for name in FIGURES
         if row[f"{name}_difference"]
         and _figure(name, row[name]) != _figure(name, row[f"{name}_published"])
@@ -409,6 +416,11 @@ def _model_lines(row: Mapping[str, Any]) -> list[str]:
 
 def _figure(name: str, value: float | None) -> str:
     return _number(int(value)) if name in _COUNTS and value is not None else _rate(value)
+
+
+def _as_is(value: float) -> str:
+    """A published figure with the decimals that it has."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _number(value: int | None) -> str:
@@ -510,7 +522,7 @@ def _judged(both: pl.DataFrame) -> pl.DataFrame:
     both = both.with_columns(verdict=verdict)
     reasons = [
         next((known.reason for known in KNOWN_DIFFERENCES if known.explains(row)), None)
-        if row["verdict"] == DIFFERS
+        if row["verdict"] in (DIFFERS, NOT_PUBLISHED)
         else None
         for row in both.iter_rows(named=True)
     ]

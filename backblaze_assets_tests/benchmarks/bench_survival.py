@@ -1,8 +1,8 @@
 """Survival of every drive ever seen, from `drive_lifetimes` of the newest quarter to its file.
 
 512,600 drives, those of `fleet_to_2026.py`; without that tool as many made up at random. What takes
-the time, timed part by part: reading and the ages 25 %, cutting the groups out 35 %, the curves
-40 %, of which sorting is most.
+the 1.4 CPU seconds, timed part by part: the curves 68 % (sorting 11 %), cutting the groups out
+24 %, reading 4 %.
 """
 
 import subprocess
