@@ -19,7 +19,7 @@ from backblaze_assets.drive_stats.afr import (
     period_name,
     totals,
 )
-from backblaze_assets.drive_stats.models import display_model
+from backblaze_assets.drive_stats.models import display_model, short_names
 from backblaze_assets.drive_stats.publication import (
     AGE_IN_YEARS_UNTIL,
     BOOT,
@@ -505,13 +505,6 @@ def interval(row: Mapping[str, Any]) -> str:
     below = rate(low) if low else NOTHING
     above = rate(high) if high is not None and high <= 100 else NOTHING
     return f"{below} - {above}" if (below, above) != (NOTHING, NOTHING) else NOTHING
-
-
-def short_names(models: Sequence[str]) -> dict[str, str]:
-    """Each model without its maker's name, where no other one is then called the same."""
-    short = {model: display_model(model) for model in models}
-    taken = list(short.values())
-    return {model: name if taken.count(name) == 1 else model for model, name in short.items()}
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:

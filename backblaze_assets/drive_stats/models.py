@@ -5,6 +5,7 @@ distinct models and join.
 """
 
 import re
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -82,3 +83,10 @@ def is_boot_drive(model: pl.Expr, capacity_bytes: pl.Expr) -> pl.Expr:
 def display_model(model: str) -> str:
     """A cleaned model without its maker's name, for labels: `HDS722020ALA330`."""
     return _MAKER_PREFIX.sub("", model, count=1) if _MAKER_PREFIX.match(model) else model
+
+
+def short_names(models: Sequence[str]) -> dict[str, str]:
+    """Each model without its maker's name, where no other one is then called the same."""
+    short = {model: display_model(model) for model in models}
+    taken = list(short.values())
+    return {model: name if taken.count(name) == 1 else model for model, name in short.items()}

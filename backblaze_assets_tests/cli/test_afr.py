@@ -14,7 +14,6 @@ from backblaze_assets.cli.afr import (
     interval,
     rate,
     report,
-    short_names,
     title,
 )
 from backblaze_assets.drive_stats.afr import AFR_SCHEMA, afr_table
@@ -205,14 +204,6 @@ def test_bounds_that_say_nothing_are_not_printed():
     assert interval({"afr_low": 0.5, "afr_high": 2.25}) == "0.50 - 2.25"
     assert interval({"afr_low": None, "afr_high": None}) == NOTHING
     assert (rate(9.944), rate(9.95), rate(None)) == ("9.94", "9.9", NOTHING)
-
-
-def test_names_are_short_where_that_is_clear():
-    assert short_names(["HGST A1", "WDC B2", "Seagate B2"]) == {
-        "HGST A1": "A1",
-        "WDC B2": "WDC B2",
-        "Seagate B2": "Seagate B2",
-    }
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,13 @@
 import polars as pl
 import pytest
 
-from backblaze_assets.drive_stats.models import clean_model, display_model, is_boot_drive, maker
+from backblaze_assets.drive_stats.models import (
+    clean_model,
+    display_model,
+    is_boot_drive,
+    maker,
+    short_names,
+)
 
 TB = 10**12
 
@@ -108,3 +114,11 @@ def test_boot_drives_by_name_or_small_capacity(model, capacity, boot):
 )
 def test_labels_leave_the_maker_out(model, shown):
     assert display_model(model) == shown
+
+
+def test_names_are_short_where_that_is_clear():
+    assert short_names(["HGST A1", "WDC B2", "Seagate B2"]) == {
+        "HGST A1": "A1",
+        "WDC B2": "WDC B2",
+        "Seagate B2": "Seagate B2",
+    }
