@@ -1,41 +1,295 @@
-"""Failure rates for people and for programs: a table on the terminal, CSV, JSON."""
+"""Failure rates for people and for programs: tables for the terminal, CSV, JSON."""
 
+import difflib
 import json
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any, Literal
 
 import polars as pl
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
-from backblaze_assets.drive_stats.afr import TABLE_COLUMNS
-from backblaze_assets.drive_stats.quarters import quarter_name
+from backblaze_assets.drive_stats.afr import (
+    WINDOWS,
+    against_the_rest,
+    changes,
+    over_time,
+    period_name,
+    totals,
+)
+from backblaze_assets.drive_stats.models import display_model, short_names
+from backblaze_assets.drive_stats.publication import (
+    AGE_IN_YEARS_UNTIL,
+    BOOT,
+    PUBLISHED,
+    RETIRED,
+    TOO_SMALL,
+    Counted,
+    Window,
+    adjusted,
+    rule_for,
+    with_status,
+)
+from backblaze_assets.drive_stats.quarters import next_quarter, quarter_name
+from backblaze_assets.errors import DataError
 
-COLUMNS = [name for name in TABLE_COLUMNS if name != "mean_age_months"]
-"""What is printed, in this order."""
+By = Literal["model", "maker", "size", "maker_size", "all"]
+Form = Literal["table", "csv", "json"]
+
+SORTS = {
+    "model": ("maker", "model"),
+    "maker": ("maker", "model"),
+    "size": ("capacity_tb", "maker", "model"),
+    "drives": ("drives_end",),
+    "days": ("drive_days",),
+    "failures": ("failures",),
+    "afr": ("afr",),
+    "low": ("afr_low",),
+    "high": ("afr_high",),
+    "age": ("mean_age_months",),
+}
+"""What tables can be sorted by: names rise, figures fall."""
+
+NOTHING = "–"
+"""Stands where there is no figure, or a bound that says nothing."""
+
+_COLUMNS = (
+    "maker",
+    "model",
+    "capacity_tb",
+    "drives_end",
+    "drives_seen",
+    "drives_added",
+    "drives_failed",
+    "drives_removed",
+    "drive_days",
+    "failures",
+    "afr",
+    "afr_low",
+    "afr_high",
+    "mean_age_months",
+    "mean_age_of_failed_months",
+    "status",
+)
+_KEYS: dict[str, tuple[str, ...]] = {
+    "model": ("maker", "model", "capacity_tb"),
+    "maker": ("maker",),
+    "size": ("capacity_tb",),
+    "maker_size": ("maker", "capacity_tb"),
+    "all": (),
+}
 
 
-def select(path: Path, window: str, *, everything: bool) -> pl.DataFrame:
-    """Rows of one `afr_table` file, by maker and model.
+def report(
+    paths: Mapping[date, Path],
+    quarter: date,
+    *,
+    window: Window = "quarter",
+    by: By = "model",
+    model: str | None = None,
+    maker: str | None = None,
+    sort: str | None = None,
+    since: date | None = None,
+    everything: bool = False,
+    boot: bool = False,
+    min_drives: int | None = None,
+    min_days: int | None = None,
+    counted: Counted | None = None,
+    lists: bool = False,
+    form: Form = "table",
+    width: int | None = None,
+) -> str:
+    """The failure rates of a quarter as text; what `backblaze-assets afr` prints.
 
     Args:
-        path: the file.
-        window: `quarter`, `year` or `lifetime`.
-        everything: all models, and not only those that the published rule of the time shows.
+        paths: the files of `afr_table`, by quarter; those that are needed are read.
+        quarter: the last quarter of the window.
+        window: what the rates are over.
+        by: what a row is of.
+        model: only models whose name contains this, those that a published table leaves out too.
+        maker: only this maker.
+        sort: one of `SORTS`.
+        since: also this quarter and those after it, up to `quarter`: a series.
+        everything: every model, and not only those that the published rule of the time shows.
+        boot: boot drives, in place of data drives.
+        min_drives: another threshold than that of the time: fewest drives.
+        min_days: likewise, fewest drive days.
+        counted: likewise, whether drives are those at the `end` or all that were `seen`.
+        lists: below a table of models, name those without a failure, and those whose rate is above
+            that of the rest by more than chance.
+        form: how to print it.
+        width: most columns of a line, None for as many as it takes. For tables.
+
+    Raises:
+        DataError: there is no such quarter, model, maker, or order; it names the nearest ones.
     """
-    table = pl.read_parquet(path, glob=False).filter(pl.col("window") == window)
-    shown = table if everything else table.filter("published")
-    return shown.select(COLUMNS).sort("maker", "model")
+    tables = _tables(paths, quarter, since, min_drives, min_days, counted)
+    rows = over_time(tables, window)
+    wanted = select(
+        rows, by=by, model=model, maker=maker, sort=sort, everything=everything, boot=boot
+    )
+    if form != "table":
+        left_out = {"model", "capacity_tb", "maker", "status"} - {*_KEYS[by]}
+        if by == "model":
+            left_out.remove("status")
+        columns = [name for name in _COLUMNS if name not in left_out]
+        found = wanted.select(["period", *columns] if since else columns)
+        return as_json(found) if form == "json" else as_csv(found)
+    heading = title(quarter, window, since, boot=boot)
+    if since:
+        return as_series(wanted, heading, by=by, quarter=quarter, width=width)
+    feet = totals(wanted).with_columns(status=pl.lit("all"))
+    if by == "model" and not model and not boot:
+        feet = totals(_of_maker(rows.filter(pl.col("kind") == "model"), maker), "status")
+    elif wanted.height < 2:
+        feet = feet.clear()
+    in_years = quarter <= AGE_IN_YEARS_UNTIL
+    text = as_table(wanted, heading, feet, ages_in_years=in_years, width=width)
+    return f"{text}\n\n{as_lists(wanted, width)}" if lists and by == "model" else text
 
 
-def title(quarter: date, window: str) -> str:
-    """What the table of one window that ends with `quarter` is about."""
-    until = {"quarter": "", "year": "the year that ends with ", "lifetime": "all history up to "}
-    return f"Annualized failure rates, {until[window]}{quarter_name(quarter)}"
+def changes_report(
+    paths: Mapping[date, Path],
+    quarter: date,
+    *,
+    against: Literal["quarter", "year"] = "quarter",
+    by: By = "model",
+    width: int | None = None,
+) -> str:
+    """How the rates of a quarter differ from the quarter or the year before, as text.
+
+    Args:
+        paths: the files of `afr_table`, by quarter; two are read.
+        quarter: the newer quarter.
+        against: compare it with the quarter before, or with the same quarter of the year before.
+        by: what is compared; of models, those that the published rule of the time shows.
+        width: most columns of a line, None for as many as it takes.
+
+    Raises:
+        DataError: one of the two quarters is not there.
+    """
+    earlier = quarter.replace(year=quarter.year - 1)
+    if against == "quarter":
+        earlier = next_quarter(next_quarter(next_quarter(earlier)))
+    tables = {each: _tables(paths, each)[each] for each in (earlier, quarter)}
+    rows = {
+        each: table.filter(pl.col("window") == "quarter", pl.col("kind") == by)
+        for each, table in tables.items()
+    }
+    now = rows[quarter]
+    if by == "model":
+        now = now.filter(pl.col("status") == PUBLISHED)
+    return as_changes(now, rows[earlier], quarter, earlier, width)
+
+
+def _tables(
+    paths: Mapping[date, Path],
+    quarter: date,
+    since: date | None = None,
+    min_drives: int | None = None,
+    min_days: int | None = None,
+    counted: Counted | None = None,
+) -> dict[date, pl.DataFrame]:
+    """`afr_table` of the quarters from `since` to `quarter`, judged by the rules asked for."""
+    if quarter not in paths:
+        raise DataError(_unknown("quarter", quarter_name(quarter), map(quarter_name, paths)))
+    if since and since > quarter:
+        raise DataError(
+            f"{quarter_name(since)} is after {quarter_name(quarter)}: begin with an earlier one."
+        )
+    tables = {}
+    for each in sorted(paths):
+        if not (since or quarter) <= each <= quarter:
+            continue
+        table = pl.read_parquet(paths[each], glob=False)
+        rules = {
+            window: adjusted(
+                rule_for(each, window), min_drives=min_drives, min_days=min_days, counted=counted
+            )
+            for window in WINDOWS
+        }
+        is_model = pl.col("kind") == "model"
+        judged = with_status(table.filter(is_model), rules)
+        tables[each] = pl.concat([judged, table.filter(~is_model).select(judged.columns)])
+    return tables
+
+
+def _of_maker(rows: pl.DataFrame, maker: str | None) -> pl.DataFrame:
+    if maker is None:
+        return rows
+    makers = rows["maker"].drop_nulls().unique()
+    if maker.lower() not in makers.str.to_lowercase():
+        raise DataError(_unknown("maker", maker, makers))
+    return rows.filter(pl.col("maker").str.to_lowercase() == maker.lower())
+
+
+def select(
+    rows: pl.DataFrame,
+    *,
+    by: By = "model",
+    model: str | None = None,
+    maker: str | None = None,
+    sort: str | None = None,
+    everything: bool = False,
+    boot: bool = False,
+) -> pl.DataFrame:
+    """Those of `rows` (of `afr_table`, of one window) that are asked for; see `report`.
+
+    Raises:
+        DataError: no model or maker is of that name, or there is no such order.
+    """
+    kind = "boot" if boot and by == "all" else by
+    found = rows.filter(pl.col("kind") == kind)
+    if boot and kind != "boot":
+        if by != "model":
+            raise DataError("Boot drives are shown by model, or in all: `--by model`, `--by all`.")
+        found = found.filter(pl.col("status") == BOOT)
+    elif by == "model" and not everything and model is None:
+        found = found.filter(pl.col("status") == PUBLISHED)
+    if maker is not None:
+        _of_maker(rows, maker)  # which knows all makers
+        found = found.filter(pl.col("maker").str.to_lowercase() == maker.lower())
+    if model is not None:
+        named = found.filter(
+            pl.col("model").str.to_lowercase().str.contains(model.lower(), literal=True)
+        )
+        if named.is_empty():
+            names = rows["model"].drop_nulls().unique().to_list()
+            raise DataError(_unknown("model", model, map(display_model, names)))
+        found = named
+    order = sort or ("size" if by in ("size", "maker_size") else "model")
+    if order not in SORTS:
+        raise DataError(_unknown("order", order, SORTS))
+    keys = [*SORTS[order], "group"]
+    falling = [found.schema[key].is_numeric() and key != "capacity_tb" for key in keys]
+    return found.sort(
+        "period", *keys, descending=[False, *falling], nulls_last=True, maintain_order=True
+    )
+
+
+def title(quarter: date, window: Window, since: date | None = None, *, boot: bool = False) -> str:
+    """What a table is about."""
+    name = quarter_name(quarter)
+    over = {
+        "quarter": name,
+        "year": f"the year that ends with {name}",
+        "calendar_year": str(quarter.year)
+        if quarter.month == 10
+        else f"{quarter.year} up to {name}",
+        "lifetime": f"all history up to {name}",
+    }[window]
+    if since:
+        each = {"quarter": "by quarter", "year": "over twelve months", "lifetime": "over all time"}
+        first = period_name(since, window)
+        last = period_name(quarter, window)
+        over = f"{each.get(window, 'by year')}, {first} to {last}"
+    return f"Annualized failure rates{' of boot drives' if boot else ''}, {over}"
 
 
 def as_json(table: pl.DataFrame) -> str:
-    """An array of objects, one per model; AFR in percent, unrounded."""
+    """An array of objects, one per row; AFR in percent, unrounded."""
     return json.dumps(table.to_dicts(), indent=1)
 
 
@@ -44,33 +298,316 @@ def as_csv(table: pl.DataFrame) -> str:
     return table.write_csv().rstrip("\n")
 
 
-def as_table(table: pl.DataFrame, title: str) -> Table:
-    """A table for the terminal with a total below."""
-    shown = Table(title=title, title_justify="left", show_footer=True, box=SIMPLE_HEAD)
-    days, failures = int(table["drive_days"].sum()), int(table["failures"].sum())
-    total = 36_500 * failures / days if days else 0.0
-    shown.add_column("maker", "all")
-    shown.add_column("model", no_wrap=True)
-    for heading, footer in (
-        ("TB", ""),
-        ("drives", f"{table['drives_end'].sum():,}"),
-        ("seen", f"{table['drives_seen'].sum():,}"),
-        ("drive days", f"{days:,}"),
-        ("failures", f"{failures:,}"),
-        ("AFR %", f"{total:.2f}"),
-        ("95 % interval", ""),
-    ):
-        shown.add_column(heading, footer, justify="right", no_wrap=True)
-    for row in table.iter_rows(named=True):
-        shown.add_row(
-            row["maker"],
-            row["model"],
-            f"{row['capacity_tb']:g}" if row["capacity_tb"] else "",
-            f"{row['drives_end']:,}",
-            f"{row['drives_seen']:,}",
-            f"{row['drive_days']:,}",
-            f"{row['failures']:,}",
-            f"{row['afr']:.2f}",
-            f"{row['afr_low']:.2f} - {row['afr_high']:.2f}",
+_MOST_NAMES = 12
+"""Names that an error lists where none is near."""
+
+_ALWAYS = 9
+"""The worth of a column without which a table would say nothing."""
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of a table for the terminal: its heading, what stands in it, how much it matters.
+
+    Those with the lowest `worth` are left out first where the line is too short.
+    """
+
+    heading: str
+    text: Callable[[Mapping[str, Any]], str]
+    worth: int
+    left: bool = False
+
+
+def as_table(
+    shown: pl.DataFrame,
+    heading: str,
+    feet: pl.DataFrame,
+    *,
+    ages_in_years: bool = False,
+    width: int | None = None,
+) -> str:
+    """A table for the terminal, and below it what groups of its rows come to.
+
+    Args:
+        shown: rows of one window and kind.
+        heading: what it is about.
+        feet: `totals` with what each is of in the column `status`.
+        ages_in_years: as in the tables published up to 2015, in place of months.
+        width: most columns of a line; columns that have no room are left out.
+    """
+    names = short_names(shown["model"].drop_nulls().to_list())
+    by_model = bool(names)
+    keys = []
+    if shown["maker"].null_count() < shown.height:
+        worth = 3 if by_model else _ALWAYS
+        keys.append(_Column("maker", lambda row: row["maker"], worth, left=True))
+    if by_model:
+        keys.append(_Column("model", lambda row: names[row["model"]], _ALWAYS, left=True))
+    if shown["capacity_tb"].null_count() < shown.height:
+        keys.append(
+            _Column("TB", lambda row: _size(row["capacity_tb"]), 4 if by_model else _ALWAYS)
         )
-    return shown
+    if not keys:
+        keys.append(_Column("", lambda row: row["group"], _ALWAYS, left=True))
+    months, unit = (12, "y") if ages_in_years else (1, "m")
+    figures = [
+        _Column("drives", lambda row: f"{row['drives_end']:,}", 6),
+        _Column("seen", lambda row: f"{row['drives_seen']:,}", 1),
+        _Column(f"age, {unit}", lambda row: _fixed(row["mean_age_months"], months), 2),
+        _Column("drive days", lambda row: f"{row['drive_days']:,}", 5),
+        _Column("failed", lambda row: f"{row['failures']:,}", 7),
+        _Column("AFR %", lambda row: rate(row["afr"]), _ALWAYS),
+        _Column("95 % interval", interval, 8),
+    ]
+    named = feet.with_columns(
+        label=pl.when(pl.col("status") == "all")
+        .then("status")
+        .otherwise(pl.format("{} {}", "models", pl.col("status").replace({BOOT: "boot"})))
+    )
+    order = {name: place for place, name in enumerate(("all", PUBLISHED, TOO_SMALL, RETIRED, BOOT))}
+    below = sorted(named.to_dicts(), key=lambda row: order[row["status"]])
+    lines = _lines(keys, figures, shown.to_dicts(), below, width)
+    if {TOO_SMALL, RETIRED} & set(feet["status"]):
+        lines += [
+            "",
+            *_wrapped(
+                "Too small: in service, but not enough of them for the table of the time. "
+                "Retired: none in service at the end. --all shows every model.",
+                width,
+            ),
+        ]
+    return "\n".join([*_wrapped(heading, width), "", *lines])
+
+
+def as_series(
+    rows: pl.DataFrame, heading: str, *, by: By, quarter: date, width: int | None = None
+) -> str:
+    """Rates of several periods: a line for each period of one group, else a column for each.
+
+    Args:
+        rows: of one window and kind, with the column `period`.
+        heading: what it is about.
+        by: what a row is of.
+        quarter: the last quarter.
+        width: most columns of a line; the oldest periods that have no room are left out, and said.
+    """
+    groups = rows["group"].unique(maintain_order=True).to_list()
+    if not groups:
+        return "\n".join([*_wrapped(heading, width), "", "There is no such row."])
+    if len(groups) == 1:
+        months, unit = (12, "y") if quarter <= AGE_IN_YEARS_UNTIL else (1, "m")
+        keys = [_Column("period", lambda row: str(row["period"]), _ALWAYS, left=True)]
+        figures = [
+            _Column("drives", lambda row: f"{row['drives_end']:,}", 6),
+            _Column("added", lambda row: f"{row['drives_added']:,}", 2),
+            _Column("removed", lambda row: f"{row['drives_removed']:,}", 2),
+            _Column(f"age, {unit}", lambda row: _fixed(row["mean_age_months"], months), 1),
+            _Column("drive days", lambda row: f"{row['drive_days']:,}", 5),
+            _Column("failed", lambda row: f"{row['failures']:,}", 7),
+            _Column("AFR %", lambda row: rate(row["afr"]), _ALWAYS),
+            _Column("95 % interval", interval, 8),
+        ]
+        lines = _lines(keys, figures, rows.to_dicts(), [], width)
+        return "\n".join([*_wrapped(f"{heading}: {groups[0]}", width), "", *lines])
+    periods = sorted(rows["period"].unique())
+    names = short_names(groups) if by == "model" else {name: name for name in groups}
+    rates = {(row["group"], row["period"]): rate(row["afr"]) for row in rows.to_dicts()}
+    label = max(len(names[group]) for group in groups)
+    cell = max(len(period) for period in periods)
+    room = len(periods) if width is None else max(1, (width - label) // (cell + 1))
+    kept = periods[-room:]
+    lines = [" ".join([" " * label, *(f"{period:>{cell}}" for period in kept)])]
+    lines += [
+        " ".join(
+            [
+                f"{names[group]:{label}}",
+                *(f"{rates.get((group, period), ''):>{cell}}" for period in kept),
+            ]
+        ).rstrip()
+        for group in groups
+    ]
+    if len(kept) < len(periods):
+        left = len(periods) - len(kept)
+        lines += [
+            "",
+            *_wrapped(f"{left} earlier periods have no room; --format csv has all.", width),
+        ]
+    return "\n".join([*_wrapped(heading, width), "", *lines])
+
+
+def as_changes(
+    now: pl.DataFrame, before: pl.DataFrame, quarter: date, earlier: date, width: int | None = None
+) -> str:
+    """What has changed since an earlier quarter, and whether by more than chance, as text.
+
+    Args:
+        now: rows of one window and kind of `quarter`, those that are to be compared.
+        before: the same rows of `earlier`, whose windows do not overlap.
+        quarter: first day of the newer one.
+        earlier: first day of the older one.
+        width: most columns of a line.
+    """
+    found = changes(now, before)
+    names = short_names(found["group"].to_list())
+    tested = found.filter(pl.col("p_value").is_not_null())
+    lines = [
+        *_wrapped(
+            f"Changes from {quarter_name(earlier)} to {quarter_name(quarter)}: "
+            f"{tested.height} of {found.height} have a failure in either and are compared.",
+            width,
+        ),
+        "",
+    ]
+    for row in found.sort("p_adjusted", nulls_last=True).iter_rows(named=True):
+        name = names[row["group"]]
+        was, is_now = rate(row["afr_before"]), rate(row["afr"])
+        times = _times(row)
+        match row["verdict"]:
+            case "no failure in both":
+                text = f"{name}: no failure in both"
+            case "within chance":
+                text = f"{name}: {is_now} % after {was} %: within chance"
+            case direction:
+                text = f"{name}: {is_now} %, {direction} from {was} %: {times}more than chance"
+        lines += _wrapped(text, width, hang=2)
+    return "\n".join(lines)
+
+
+def as_lists(shown: pl.DataFrame, width: int | None = None) -> str:
+    """Models without a failure, and those that fail more often than the rest beyond chance.
+
+    Args:
+        shown: the published rows of one window.
+        width: most columns of a line.
+    """
+    compared = against_the_rest(shown)
+    names = short_names(compared["model"].to_list())
+    none = compared.filter(pl.col("failures") == 0).sort("afr_high")
+    high = compared.filter(pl.col("verdict") == "above").sort("excess_failures", descending=True)
+    lines = ["No failure: " + (_listed(none, names, "afr_high", "at most") or "none.")]
+    lines.append(
+        f"Above the rest, most excess failures first ({high.height} of {compared.height}): "
+        + (_listed(high, names, "afr_low", "at least") or "none.")
+    )
+    return "\n".join(line for text in lines for line in _wrapped(text, width, hang=2))
+
+
+def rate(value: float | None) -> str:
+    """A rate in percent: two decimals, one from 9.95 up."""
+    if value is None:
+        return NOTHING
+    return f"{value:.1f}" if value >= 9.95 else f"{value:.2f}"
+
+
+def interval(row: Mapping[str, Any]) -> str:
+    """The bounds of a rate. One says nothing when it is 0, or more than all drives a year."""
+    low, high = row["afr_low"], row["afr_high"]
+    below = rate(low) if low else NOTHING
+    above = rate(high) if high is not None and high <= 100 else NOTHING
+    return f"{below} - {above}" if (below, above) != (NOTHING, NOTHING) else NOTHING
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    names = sorted(set(known))
+    lower = {each.lower(): each for each in names}
+    near = [lower[each] for each in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
+    if near:
+        return f"There is no {what} {name!r}. Do you mean {' or '.join(near)}?"
+    shown = ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")
+    return f"There is no {what} {name!r}. There are {shown or 'none'}."
+
+
+def _lines(
+    keys: Sequence[_Column],
+    figures: Sequence[_Column],
+    body: Sequence[Mapping[str, Any]],
+    feet: Sequence[Mapping[str, Any]],
+    width: int | None,
+) -> list[str]:
+    """The lines of a table with as many columns as there is room for.
+
+    The `label` of a row below the table takes the place of its keys.
+    """
+    kept, gap = [*keys, *figures], 2
+
+    def size(column: _Column) -> int:
+        rows = body if column in keys else [*body, *feet]
+        return max(len(text) for text in [column.heading, *map(column.text, rows)])
+
+    def span(columns: Sequence[_Column]) -> int:
+        return sum(map(size, columns)) + gap * (len(columns) - 1)
+
+    labels = max((len(row["label"]) for row in feet), default=0)
+
+    def needed() -> int:
+        own = [column for column in kept if column in keys]
+        return span(kept) + max(0, labels - span(own))
+
+    while width is not None and needed() > width:
+        least = min(kept, key=lambda column: column.worth)
+        if least.worth == _ALWAYS:
+            break
+        if gap == 2 and least.worth > 1:
+            gap = 1
+        else:
+            kept.remove(least)
+            gap = 2
+    own = [column for column in kept if column in keys]
+    shown = [column for column in kept if column not in keys]
+    sizes = {column.heading: size(column) for column in kept}
+    name = next((column.heading for column in own if column.worth == _ALWAYS), own[0].heading)
+    sizes[name] += max(0, labels - span(own))
+    over = max(0, needed() - (width or needed()))
+    sizes[name] -= min(over, max(0, sizes[name] - 4))
+    space = " " * gap
+    room = sum(sizes[column.heading] for column in own) + gap * (len(own) - 1)
+
+    def cells(columns: Sequence[_Column], texts: Iterable[str]) -> str:
+        return space.join(
+            _fitted(text, sizes[column.heading], left=column.left)
+            for column, text in zip(columns, texts, strict=True)
+        )
+
+    def line(row: Mapping[str, Any], head: str) -> str:
+        return space.join([head, cells(shown, (column.text(row) for column in shown))]).rstrip()
+
+    heading = cells(kept, (column.heading for column in kept))
+    rule = "─" * len(heading)
+    lines = [heading.rstrip(), rule]
+    lines += [line(row, cells(own, (column.text(row) for column in own))) for row in body]
+    if feet:
+        lines += [rule, *(line(row, _fitted(row["label"], room, left=True)) for row in feet)]
+    return lines
+
+
+def _fitted(text: str, room: int, *, left: bool) -> str:
+    shown = text if len(text) <= room else text[: room - 1] + "…"
+    return f"{shown:<{room}}" if left else f"{shown:>{room}}"
+
+
+def _wrapped(text: str, width: int | None, hang: int = 0) -> list[str]:
+    if width is None:
+        return [text]
+    unbroken = text.replace(" %", "\N{NO-BREAK SPACE}%")
+    return textwrap.wrap(unbroken, width, subsequent_indent=" " * hang) or [""]
+
+
+def _size(terabytes: float | None) -> str:
+    return "" if terabytes is None else f"{terabytes:g}"
+
+
+def _fixed(months: float | None, per: int) -> str:
+    return NOTHING if months is None else f"{months / per:.1f}"
+
+
+def _times(row: Mapping[str, Any]) -> str:
+    if row["ratio"] is None:
+        return ""
+    low, high = row["ratio_low"], row["ratio_high"]
+    return f"{row['ratio']:.1f} times ({low:.1f} - {high:.1f}), "
+
+
+def _listed(rows: pl.DataFrame, names: Mapping[str, str], bound: str, word: str) -> str:
+    return ", ".join(
+        f"{names[row['model']]} ({word} {rate(row[bound])} %)" for row in rows.to_dicts()
+    ) + ("." if rows.height else "")

@@ -1,24 +1,39 @@
-"""Annualized failure rates with their intervals, per model, as Backblaze computes them."""
+"""Annualized failure rates with their intervals, per model, maker and size.
 
-import itertools
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+AFR % = 100 x failures / (drive days / 365), as Backblaze computes it.
+"""
+
+from collections.abc import Mapping
 from datetime import date
-from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 import polars as pl
 
 from backblaze_assets.drive_stats.daily import DAILY_SCHEMA
-from backblaze_assets.drive_stats.lifetimes import Lifetimes, in_service
-from backblaze_assets.drive_stats.quarters import FIRST_DAY, next_quarter
+from backblaze_assets.drive_stats.groups import GROUPS
+from backblaze_assets.drive_stats.lifetimes import Lifetimes, entry_hours, in_service
+from backblaze_assets.drive_stats.publication import (
+    BOOT,
+    PublicationRule,
+    Window,
+    rule_for,
+    with_status,
+)
+from backblaze_assets.drive_stats.quarters import FIRST_DAY, next_quarter, quarter_name
+from backblaze_assets.drive_stats.rates import (
+    afr_interval,
+    afr_percent,
+    benjamini_hochberg,
+    compare_rates,
+)
 
-Window = Literal["quarter", "year", "lifetime"]
+WINDOWS: tuple[Window, ...] = get_args(Window)
 
 AFR_SCHEMA = pl.Schema(
     {
+        "kind": pl.String(),
+        "group": pl.String(),
         "window": pl.String(),
         "maker": pl.String(),
         "model": pl.String(),
@@ -27,15 +42,41 @@ AFR_SCHEMA = pl.Schema(
         "capacity_tb": pl.Float64(),
         "drives_end": pl.Int64(),
         "drives_seen": pl.Int64(),
+        "drives_added": pl.Int64(),
+        "drives_failed": pl.Int64(),
+        "drives_removed": pl.Int64(),
         "drive_days": pl.Int64(),
         "failures": pl.Int64(),
         "afr": pl.Float64(),
         "afr_low": pl.Float64(),
         "afr_high": pl.Float64(),
         "mean_age_months": pl.Float64(),
-        "published": pl.Boolean(),
+        "mean_age_of_failed_months": pl.Float64(),
+        "first_seen": pl.Date(),
+        "last_seen": pl.Date(),
+        "status": pl.String(),
     }
 )
+"""Of `afr_table`.
+
+- kind: what the row is about: `model`, `maker`, `size`, `maker_size`, `all` or `boot`. Rows of one
+  kind, and of one window, can be added up; those of different kinds count the same drives again.
+- group: its name: the model, `HGST`, `4 TB`, `HGST 4 TB`, `data drives`, `boot drives`.
+- window: `quarter`, `year` (the twelve months that end with the quarter), `calendar_year` (up to
+  the quarter's end) or `lifetime`.
+- maker, model, capacity_bytes, capacity_tb: null where the group is not of one.
+- boot: whether these are boot drives. All kinds but `model` and `boot` leave them out.
+- drives_end: in service on the last reported day; drives_seen: reported in the window.
+- drives_added, drives_failed, drives_removed: that came first, failed first, or left without
+  failing in the window. Came, by the model they came as; failed and left, by their last one.
+- drive_days, failures: rows, and rows that report a failure.
+- afr, afr_low, afr_high: percent a year, with the exact interval at 95 %.
+- mean_age_months: of `drives_end`, by power-on hours, or since first seen for a drive that does
+  not tell them. mean_age_of_failed_months: of `drives_failed`, on the day of failure.
+- first_seen, last_seen: first and last day of the group in all history.
+- status: what a table published by the rule of the time does with a model; see `with_status`.
+  Null for other kinds.
+"""
 
 TABLE_COLUMNS = (
     "maker",
@@ -52,214 +93,375 @@ TABLE_COLUMNS = (
 )
 """The columns that people are shown, in order."""
 
-DAYS_PER_YEAR = 365
-"""Also in leap years: with 366, 15 of the 27 rates published for 2024 come out wrong."""
-
-CONFIDENCE = 0.95
-
-_LAST_STEP = 1e-10
-"""Relative: Newton's method squares its error, so the step after would be lost in rounding."""
-
 _MONTH_HOURS = 365.25 * 24 / 12
 
+SURE = 0.05
+"""Below this adjusted p-value a difference is said to be more than chance."""
 
-@dataclass(frozen=True)
-class PublicationRule:
-    """Which models a published table shows. Boot drives are never shown.
 
-    Attributes:
-        drives: fewest drives of a model.
-        drive_days: fewest drive days in the window.
-        counted: drives in service at the window's `end`, or all that were `seen` in it.
-        last_quarter_days: fewest drive days in the window's last quarter.
+def window_starts(quarter: date) -> dict[Window, date]:
+    """The first day of each window that ends with `quarter`.
+
+    The year is the twelve calendar months up to the quarter's end, whichever of their quarters
+    there are: where one is missing, nothing older stands in for it.
     """
-
-    drives: int
-    drive_days: int = 0
-    counted: Literal["end", "seen"] = "end"
-    last_quarter_days: int = 0
-
-
-def rule_for(quarter: date, window: Window) -> PublicationRule:
-    """The rule that Backblaze followed, or is taken to have followed, for a table.
-
-    45 drives up to 2019-Q1, 60 from then on; for the year 2019 also more than 5,000 drive days in
-    its last quarter. Since 2024 more than 100 drives and 10,000 drive days for a quarter, 250 and
-    50,000 for a year, 500 and 100,000 for the lifetime. The drives are those at the end; the
-    table of 2026-Q1 has a model that is in it only if all drives seen are counted.
-    """
-    if quarter < date(2019, 4, 1):
-        return PublicationRule(45)
-    if quarter < date(2024, 1, 1):
-        annual_2019 = window == "year" and quarter == date(2019, 10, 1)
-        return PublicationRule(60, last_quarter_days=5_001 if annual_2019 else 0)
-    counted: Literal["end", "seen"] = "seen" if quarter >= date(2026, 1, 1) else "end"
-    if window == "quarter":
-        return PublicationRule(101, 10_001, counted)
-    if window == "year":
-        return PublicationRule(251, 50_001, counted)
-    return PublicationRule(501, 100_001, counted)
-
-
-def afr_percent(failures: pl.Expr, drive_days: pl.Expr) -> pl.Expr:
-    """Failures a year per hundred drives; null without a drive day."""
-    return pl.when(drive_days > 0).then(100 * DAYS_PER_YEAR * failures / drive_days)
-
-
-def afr_interval(failures: pl.Series) -> pl.DataFrame:
-    """Bounds on the expected failures at `CONFIDENCE` for each observed count.
-
-    Returns:
-        Columns low and high, in the order of `failures`. `afr_percent` of them are the bounds of
-        the rate.
-    """
-    bounds = [poisson_interval(count) for count in failures]
-    return pl.DataFrame(bounds, schema={"low": pl.Float64, "high": pl.Float64}, orient="row")
-
-
-@cache
-def poisson_interval(count: int) -> tuple[float, float]:
-    """Exact interval (Garwood 1936) for the mean of a Poisson count, at `CONFIDENCE`.
-
-    The low bound is the mean at which `count` or more events have probability (1 - CONFIDENCE)/2,
-    the high bound that at which `count` or fewer have it. They are half the chi-squared quantiles
-    with 2 count and 2 count + 2 degrees of freedom. Newton's method on the logarithm of that
-    probability: it is concave in the mean, and in its logarithm, so the method converges.
-    """
-    target = math.log((1 - CONFIDENCE) / 2)
-    high = step = count + 1.0
-    while abs(step) > _LAST_STEP * high:
-        at_most = _sum_of_products((count - i) / high for i in range(count))
-        step = (_log_poisson(count, high) + math.log(at_most) - target) * at_most
-        high += step
-    if count == 0:
-        return 0.0, high
-    low, relative = float(count), 1.0
-    while abs(relative) > _LAST_STEP:
-        at_least = _sum_of_products(low / (count + i) for i in itertools.count(1))
-        excess = _log_poisson(count, low) + math.log(at_least) - target
-        relative = -excess * at_least / count
-        low *= math.exp(relative)
-    return low, high
+    after = next_quarter(quarter)
+    return {
+        "quarter": quarter,
+        "year": after.replace(year=after.year - 1),
+        "calendar_year": date(quarter.year, 1, 1),
+        "lifetime": FIRST_DAY,
+    }
 
 
 def afr_table(
     lifetimes: Lifetimes,
     daily: Mapping[date, Path],
     quarter: date,
-    rule: PublicationRule | None = None,
+    rules: Mapping[Window, PublicationRule] | None = None,
 ) -> pl.DataFrame:
-    """Failure rates for the quarter, for the four quarters that end with it and for all time.
+    """Failure rates over each window that ends with `quarter`.
 
     Args:
         lifetimes: the history at the end of `quarter`.
-        daily: files of `daily_stats` by day, those of the four quarters that there are.
+        daily: files of `daily_stats` by day: those of the quarter and of the quarters before it
+            that there are. Days outside of the twelve months that end with `quarter` are not read.
         quarter: its first day.
-        rule: which models count as published; `rule_for` the quarter and window unless given.
+        rules: which models count as published; `rule_for` each window unless given.
 
     Returns:
-        One row per window and model that was reported in it, by window and model; columns
-        `AFR_SCHEMA`. `drives_end` are those in service on the last reported day, `drives_seen`
-        all reported in the window; `capacity_bytes` and `boot` are what all history says of the
-        model; `mean_age_months` is that of `drives_end`, by power-on hours, or since first seen
-        for a drive that does not tell them, and null where there are none.
+        One row per kind, window and group that was reported in it, in this order, groups sorted;
+        columns `AFR_SCHEMA`. `capacity_bytes` and `boot` are what all history says of the model.
     """
     if lifetimes.drives.is_empty():
         return AFR_SCHEMA.to_frame()
-    starts: dict[Window, date] = {
-        "quarter": quarter,
-        "year": next_quarter(quarter).replace(year=next_quarter(quarter).year - 1),
-        "lifetime": FIRST_DAY,
+    starts = window_starts(quarter)
+    after = next_quarter(quarter)
+    recent = _read_daily(
+        [path for day, path in sorted(daily.items()) if starts["year"] <= day < after]
+    )
+    models = lifetimes.models().with_columns(capacity_tb=(pl.col("capacity_bytes") / 1e12).round(2))
+    lives = _lives(lifetimes)
+    of_model = {
+        window: _counts(lifetimes, lives, recent.filter(pl.col("date") >= start), window, start)
+        for window, start in starts.items()
     }
-    end = _at_end(lifetimes)
-    recent = _recent({day: path for day, path in daily.items() if day < next_quarter(quarter)})
-    last_quarter = recent.filter(pl.col("date") >= quarter)
-    last_quarter_days = last_quarter.group_by("model").agg(quarter_days=pl.col("drives").sum())
-    tables = []
-    for window, start in starts.items():
-        seen = lifetimes.spells.filter(pl.col("last_seen") >= start)
-        if window == "lifetime":
-            exposure = seen.group_by("model").agg(
-                pl.col("drive_days").cast(pl.Int64).sum(), pl.col("failures").cast(pl.Int64).sum()
-            )
-        else:
-            exposure = (
-                recent.filter(pl.col("date") >= start)
-                .group_by("model")
-                .agg(drive_days=pl.col("drives").sum(), failures=pl.col("failures").sum())
-            )
-        drives_seen = seen.group_by("model").agg(drives_seen=pl.len().cast(pl.Int64))
-        table = (
-            lifetimes.models()
-            .join(exposure, on="model", how="inner")
-            .join(drives_seen, on="model", how="left")
-            .join(end, on="model", how="left")
-            .join(last_quarter_days, on="model", how="left")
-            .with_columns(pl.col("drives_seen", "drives_end", "quarter_days").fill_null(0))
-            .sort("model")
+    table = _with_rates(
+        pl.concat(
+            _roll_up(of_model[window], models, lifetimes.spells, kind, window, start)
+            for kind in GROUPS
+            for window, start in starts.items()
         )
-        tables.append(_with_rates(table, window, rule or rule_for(quarter, window)))
-    return pl.concat(tables)
+    )
+    in_use = rules or {window: rule_for(quarter, window) for window in WINDOWS}
+    is_model = pl.col("kind") == "model"
+    judged = with_status(table.filter(is_model), in_use)
+    others = table.filter(~is_model).with_columns(status=pl.lit(None, pl.String))
+    return pl.concat([judged, others]).select(AFR_SCHEMA.names()).cast(AFR_SCHEMA)
 
 
-def _with_rates(table: pl.DataFrame, window: Window, rule: PublicationRule) -> pl.DataFrame:
-    """One window of `afr_table` from its counts."""
-    bounds = afr_interval(table["failures"])
-    days = pl.col("drive_days")
-    return table.hstack(bounds).select(
-        window=pl.lit(window),
-        maker="maker",
-        model="model",
-        boot="boot",
-        capacity_bytes="capacity_bytes",
-        capacity_tb=(pl.col("capacity_bytes") / 1e12).round(2),
-        drives_end="drives_end",
-        drives_seen="drives_seen",
-        drive_days="drive_days",
-        failures="failures",
-        afr=afr_percent(pl.col("failures"), days),
-        afr_low=afr_percent(pl.col("low"), days),
-        afr_high=afr_percent(pl.col("high"), days),
-        mean_age_months="mean_age_months",
-        published=~pl.col("boot")
-        & (pl.col(f"drives_{rule.counted}") >= rule.drives)
-        & (days >= rule.drive_days)
-        & (pl.col("quarter_days") >= rule.last_quarter_days),
+def totals(table: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """Rows of models added up by some of their columns, with the rate of all together.
+
+    Args:
+        table: rows of one window and of the kind `model`.
+        by: columns to keep apart, such as `status`; without any, one row for all.
+
+    Returns:
+        Columns `by`, models, drives_end, drives_seen, drive_days, failures, afr, afr_low,
+        afr_high and mean_age_months, sorted by `by`. A drive that changed its model within the
+        window is in `drives_seen` of both.
+    """
+    counts = ("drives_end", "drives_seen", "drive_days", "failures")
+    aged = pl.col("drives_end").filter(pl.col("mean_age_months").is_not_null())
+    age = (pl.col("mean_age_months") * pl.col("drives_end")).sum() / aged.sum()
+    sums = [pl.len().cast(pl.Int64).alias("models"), pl.col(counts).sum()]
+    mean_age = pl.when(aged.sum() > 0).then(age).alias("mean_age_months")
+    added = (
+        table.group_by(by).agg(*sums, mean_age).sort(by) if by else table.select(*sums, mean_age)
+    )
+    return _with_rates(added)
+
+
+def changes(now: pl.DataFrame, before: pl.DataFrame, *, fewest_drives: int = 45) -> pl.DataFrame:
+    """Rates beside those of an earlier table: which differ by more than chance.
+
+    Compared are groups that have `fewest_drives` in service at both ends and a failure in either.
+    P-values are adjusted for the number of groups of the kind that are compared.
+
+    Args:
+        now: rows of one window of an `afr_table`.
+        before: rows of the same window of an earlier one that does not overlap.
+        fewest_drives: of `drives_end`.
+
+    Returns:
+        kind, group, maker, model, capacity_tb, drives_end, drive_days, failures and afr, those of
+        `before` (ending in `_before`), ratio, ratio_low, ratio_high, p_value, p_adjusted, and the
+        verdict: `up`, `down`, `within chance` or `no failure in both`. In the order of `now`.
+        Boot drives are left out, save where `now` has no others.
+    """
+    key = ["kind", "group"]
+    counts = ["drives_end", "drive_days", "failures", "afr"]
+    both = now.select(*key, "maker", "model", "capacity_tb", "boot", *counts).join(
+        before.select(*key, *counts), on=key, suffix="_before", maintain_order="left"
+    )
+    if not both["boot"].all():
+        both = both.filter(~pl.col("boot"))
+    both = both.filter(pl.min_horizontal("drives_end", "drives_end_before") >= fewest_drives).drop(
+        "boot"
+    )
+    tests = [
+        compare_rates(*row)
+        for row in both.select(
+            "failures", "drive_days", "failures_before", "drive_days_before"
+        ).iter_rows()
+    ]
+    tested = pl.DataFrame(
+        tests,
+        schema={
+            "ratio": pl.Float64,
+            "ratio_low": pl.Float64,
+            "ratio_high": pl.Float64,
+            "p_value": pl.Float64,
+        },
+        orient="row",
+    )
+    adjusted = pl.Series("p_adjusted", [None] * both.height, dtype=pl.Float64)
+    for kind in both["kind"].unique():
+        places = (both["kind"] == kind).arg_true()
+        values = benjamini_hochberg(tested["p_value"].gather(places).to_list())
+        adjusted = adjusted.scatter(places, pl.Series(values, dtype=pl.Float64))
+    sure = pl.col("p_adjusted") < SURE
+    higher = pl.col("afr") > pl.col("afr_before")
+    return (
+        both.hstack(tested)
+        .with_columns(
+            adjusted,
+        )
+        .with_columns(
+            verdict=pl.when(pl.col("p_value").is_null())
+            .then(pl.lit("no failure in both"))
+            .when(sure & higher)
+            .then(pl.lit("up"))
+            .when(sure)
+            .then(pl.lit("down"))
+            .otherwise(pl.lit("within chance"))
+        )
     )
 
 
-def _at_end(lifetimes: Lifetimes) -> pl.DataFrame:
-    """Per model: drives_end and their mean_age_months, on the last reported day."""
-    last = lifetimes.days.filter("reported")["date"][-1]
-    since = pl.coalesce("hours_on", "first_seen")
-    age = pl.col("power_on_hours").fill_null(0) + (pl.lit(last) - since).dt.total_days() * 24
+def against_the_rest(table: pl.DataFrame) -> pl.DataFrame:
+    """Each group's rate beside that of all others together, for lists of good and bad ones.
+
+    Args:
+        table: rows of one window and kind, the groups that are to be compared with each other.
+
+    Returns:
+        `table` with rest_afr (null where there is no other), times_the_rest, excess_failures
+        (failures less those at the rate of the rest), and the verdict: `above` or `below` when
+        the interval leaves the rate of the rest out, else `not told apart`. In the order of
+        `table`.
+    """
+    days, failures = pl.col("drive_days"), pl.col("failures")
+    rest = afr_percent(failures.sum() - failures, days.sum() - days)
+    return table.with_columns(rest_afr=rest).with_columns(
+        times_the_rest=pl.when(pl.col("rest_afr") > 0).then(pl.col("afr") / pl.col("rest_afr")),
+        excess_failures=failures - days * pl.col("rest_afr") / afr_percent(pl.lit(1), pl.lit(1)),
+        verdict=pl.when(pl.col("afr_low") > pl.col("rest_afr"))
+        .then(pl.lit("above"))
+        .when(pl.col("afr_high") < pl.col("rest_afr"))
+        .then(pl.lit("below"))
+        .otherwise(pl.lit("not told apart")),
+    )
+
+
+def over_time(tables: Mapping[date, pl.DataFrame], window: Window) -> pl.DataFrame:
+    """One window of several quarters' tables, one below the other.
+
+    Args:
+        tables: `afr_table` of each quarter.
+        window: what the rates are over. Of calendar years, the last quarter's row of each is kept.
+
+    Returns:
+        period (`2019-Q1`; `2019` for calendar years) before the columns of the tables, by quarter.
+    """
+    wanted = sorted(tables)
+    if window == "calendar_year":
+        wanted = list({quarter.year: quarter for quarter in wanted}.values())
+    pieces = [
+        tables[quarter]
+        .filter(pl.col("window") == window)
+        .select(pl.lit(period_name(quarter, window)).alias("period"), *AFR_SCHEMA.names())
+        for quarter in wanted
+    ]
+    return pl.concat(pieces) if pieces else pl.DataFrame(schema={"period": pl.String, **AFR_SCHEMA})
+
+
+def came_and_went(table: pl.DataFrame, quarter: date) -> pl.DataFrame:
+    """Models that are new in a quarter, or whose last drive went in it.
+
+    Args:
+        table: `afr_table` of the quarter.
+        quarter: its first day.
+
+    Returns:
+        Rows of data models over the quarter with the column `event`, `new` or `gone`, by event
+        and model.
+    """
+    new = pl.col("first_seen") >= max(quarter, FIRST_DAY)
+    gone = pl.col("drives_end") == 0
+    if quarter <= FIRST_DAY:
+        new = pl.lit(value=False)
+    event = pl.when(new & ~gone).then(pl.lit("new")).when(gone).then(pl.lit("gone"))
+    rows = table.filter(
+        pl.col("kind") == "model", pl.col("window") == "quarter", pl.col("status") != BOOT
+    )
+    return rows.with_columns(event=event).drop_nulls("event").sort("event", "model")
+
+
+def period_name(quarter: date, window: Window) -> str:
+    """`2019-Q1` for a window that ends with a quarter, `2019` for a calendar year."""
+    return str(quarter.year) if window == "calendar_year" else quarter_name(quarter)
+
+
+_KEPT = {
+    "model": ("maker", "model", "boot", "capacity_bytes", "capacity_tb"),
+    "maker": ("maker", "boot"),
+    "size": ("boot", "capacity_tb"),
+    "maker_size": ("maker", "boot", "capacity_tb"),
+    "all": ("boot",),
+    "boot": ("boot",),
+}
+"""What all models of a group have in common, for each kind."""
+
+
+def _read_daily(paths: list[Path]) -> pl.DataFrame:
+    """The rows of `daily_stats` of some days: date, model, drives, failures."""
+    columns = ["date", "model", "drives", "failures"]
+    if not paths:
+        return DAILY_SCHEMA.to_frame().select(columns)
+    return pl.read_parquet(paths, columns=columns, glob=False)
+
+
+def _lives(lifetimes: Lifetimes) -> pl.DataFrame:
+    """One row per drive: model, last_model, first_seen, failed_on, removed_on, hours_at_failure."""
+    lived = (pl.col("failed_on") - pl.col("first_seen")).dt.total_days() * 24
+    last = lifetimes.spells.select("serial_number", "last_seen", last_model="model")
     return (
+        lifetimes.drives.with_columns(hours_at_failure=entry_hours() + lived)
+        .join(last, on=["serial_number", "last_seen"], how="left")
+        .select("model", "last_model", "first_seen", "failed_on", "removed_on", "hours_at_failure")
+    )
+
+
+def _counts(
+    lifetimes: Lifetimes, lives: pl.DataFrame, recent: pl.DataFrame, window: Window, start: date
+) -> pl.DataFrame:
+    """What can be added up, by model, of those with a drive day in the window."""
+    seen = lifetimes.spells.filter(pl.col("last_seen") >= start)
+    if window == "lifetime":
+        exposure = seen.group_by("model").agg(pl.col("drive_days", "failures").cast(pl.Int64).sum())
+    else:
+        exposure = recent.group_by("model").agg(
+            drive_days=pl.col("drives").sum(), failures=pl.col("failures").sum()
+        )
+    last = lifetimes.days.filter("reported")["date"][-1]
+    hours = (
+        pl.coalesce("power_on_hours", 0)
+        + 24 * (pl.lit(last) - pl.coalesce("hours_on", "first_seen")).dt.total_days()
+    )
+    end = (
         in_service(lifetimes, last)
         .group_by("model")
-        .agg(drives_end=pl.len().cast(pl.Int64), mean_age_months=age.mean() / _MONTH_HOURS)
+        .agg(drives_end=pl.len().cast(pl.Int64), hours_end=hours.sum())
     )
-
-
-def _recent(daily: Mapping[date, Path]) -> pl.DataFrame:
-    """All rows of `daily_stats` of some days."""
-    if not daily:
-        return DAILY_SCHEMA.to_frame()
-    return pl.read_parquet(
-        list(daily.values()), columns=["date", "model", "drives", "failures"], glob=False
+    added = _count(lives.filter(pl.col("first_seen") >= start), "model", "drives_added")
+    removed = _count(lives.filter(pl.col("removed_on") >= start), "last_model", "drives_removed")
+    told = pl.col("hours_at_failure")
+    failed = (
+        lives.filter(pl.col("failed_on") >= start)
+        .group_by(model="last_model")
+        .agg(
+            drives_failed=pl.len().cast(pl.Int64),
+            hours_failed=told.sum(),
+            failed_with_hours=told.count().cast(pl.Int64),
+        )
     )
+    counts = exposure
+    for each in (_count(seen, "model", "drives_seen"), end, added, removed, failed):
+        counts = counts.join(each, on="model", how="left")
+    return counts.with_columns(pl.all().exclude("model").fill_null(0))
 
 
-def _log_poisson(count: int, mean: float) -> float:
-    """Logarithm of the probability of `count` events."""
-    return count * math.log(mean) - mean - math.lgamma(count + 1)
+def _count(rows: pl.DataFrame, model: str, name: str) -> pl.DataFrame:
+    """How many rows each model has: model and `name`."""
+    return rows.group_by(model=model).agg(pl.len().cast(pl.Int64).alias(name))
 
 
-def _sum_of_products(factors: Iterable[float]) -> float:
-    """1 + a + ab + abc + ... for falling factors a, b, c, ..., as far as it matters."""
-    total = product = 1.0
-    for factor in factors:
-        product *= factor
-        total += product
-        if product < 1e-17 * total:
-            break
-    return total
+def _roll_up(
+    counts: pl.DataFrame,
+    models: pl.DataFrame,
+    spells: pl.DataFrame,
+    kind: str,
+    window: Window,
+    start: date,
+) -> pl.DataFrame:
+    """The rows of one kind and window of `afr_table`, without the rates and `status`."""
+    if kind != "model":
+        models = models.filter(pl.col("boot") == (kind == "boot"))
+    groups = models.with_columns(group=GROUPS[kind])
+    days = spells.group_by("model").agg(pl.col("first_seen").min(), pl.col("last_seen").max())
+    table = (
+        groups.join(counts, on="model")
+        .join(days, on="model")
+        .group_by("group")
+        .agg(
+            pl.col(_KEPT[kind]).first(),
+            pl.col("first_seen").min(),
+            pl.col("last_seen").max(),
+            pl.all().exclude("group", "first_seen", "last_seen", *models.columns).sum(),
+        )
+    )
+    # Drives that were seen under two models of one group must not count twice.
+    again = pl.col("serial_number").is_duplicated()
+    several = (
+        spells.filter(pl.col("last_seen") >= start)
+        .filter(again)
+        .join(groups.select("model", "group"), on="model")
+        .group_by("group")
+        .agg(counted_again=pl.len() - pl.col("serial_number").n_unique())
+    )
+    missing = [name for name in AFR_SCHEMA.names() if name not in table.columns]
+    table = (
+        table.join(several, on="group", how="left")
+        .with_columns(
+            kind=pl.lit(kind),
+            window=pl.lit(window),
+            drives_seen=pl.col("drives_seen") - pl.col("counted_again").fill_null(0).cast(pl.Int64),
+            mean_age_months=_mean_months("hours_end", "drives_end"),
+            mean_age_of_failed_months=_mean_months("hours_failed", "failed_with_hours"),
+        )
+        .sort("group")
+    )
+    nulls = {name: pl.lit(None, AFR_SCHEMA[name]) for name in missing if name not in table.columns}
+    return table.with_columns(**nulls).select(AFR_SCHEMA.names()).cast(AFR_SCHEMA)
+
+
+def _mean_months(hours: str, drives: str) -> pl.Expr:
+    """The mean age in months, null where there are no drives."""
+    return pl.when(pl.col(drives) > 0).then(pl.col(hours) / pl.col(drives) / _MONTH_HOURS)
+
+
+def _with_rates(table: pl.DataFrame) -> pl.DataFrame:
+    """`table` with afr, afr_low and afr_high of its drive_days and failures."""
+    bounds = afr_interval(table["failures"])
+    days = pl.col("drive_days")
+    return (
+        table.hstack(bounds)
+        .with_columns(
+            afr=afr_percent(pl.col("failures"), days),
+            afr_low=afr_percent(pl.col("low"), days),
+            afr_high=afr_percent(pl.col("high"), days),
+        )
+        .drop("low", "high")
+    )

@@ -49,6 +49,8 @@ DRIVE_SCHEMA = pl.Schema(
         "drive_days": pl.Int32(),
         "power_on_hours": pl.Int64(),
         "hours_on": pl.Date(),
+        "first_power_on_hours": pl.Int64(),
+        "first_hours_on": pl.Date(),
     }
 )
 SPELL_SCHEMA = pl.Schema(
@@ -86,8 +88,10 @@ class Lifetimes:
             `model` is the one under which the drive was first seen, so that its slot, its rank in
             the model by (first_seen, serial_number), never changes. `removed_on` is the first day
             of the known time after `last_seen`, for drives that did not fail and were not seen on
-            or after the last full day. `power_on_hours` is the last one read, on the day
-            `hours_on`: a Sunday or the last day of a quarter.
+            or after the last full day. `first_power_on_hours` is the first plausible reading
+            of SMART 9, on the day `first_hours_on`, and `power_on_hours` the last one, on
+            `hours_on`; all four are null where there is none. The first tells the age at which
+            a drive came (`entry_hours`), which no later quarter changes.
         spells: one row per drive and model that it was reported under, sorted by (first_seen,
             serial_number, model); columns `SPELL_SCHEMA`. Some drives change model.
         days: one row per calendar day of every known quarter up to the last day of its zip;
@@ -158,6 +162,17 @@ def in_service(lifetimes: Lifetimes, day: date) -> pl.DataFrame:
         lifetimes.spells.select("serial_number", "model", "last_seen"),
         on=["serial_number", "last_seen"],
     )
+
+
+def entry_hours() -> pl.Expr:
+    """The age of a drive in hours of power-on time when it was first seen; null if unknown.
+
+    From the columns first_power_on_hours, first_hours_on and first_seen. The first plausible
+    reading counts and from then on the calendar, so that hours which go down, stand still or
+    run slow later do not matter.
+    """
+    waited = (pl.col("first_hours_on") - pl.col("first_seen")).dt.total_days() * 24
+    return (pl.col("first_power_on_hours") - waited).clip(lower_bound=0)
 
 
 def extend(
@@ -325,6 +340,8 @@ _KNOWN = [
     "drive_days",
     "power_on_hours",
     "hours_on",
+    "first_power_on_hours",
+    "first_hours_on",
 ]
 
 
@@ -342,6 +359,8 @@ def _merge_drives(previous: Lifetimes | None, pieces: pl.DataFrame) -> pl.DataFr
             pl.col("failures", "drive_days").sum(),
             pl.col("power_on_hours").get(pl.col("hours_on").arg_max()),
             pl.col("hours_on").max(),
+            pl.col("first_power_on_hours").get(pl.col("first_hours_on").arg_min()),
+            pl.col("first_hours_on").min(),
         )
         .sort("model", "first_seen", "serial_number")
         .with_columns(slot=pl.int_range(pl.len(), dtype=pl.Int32).over("model"))

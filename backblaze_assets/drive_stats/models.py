@@ -5,6 +5,7 @@ distinct models and join.
 """
 
 import re
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -16,6 +17,9 @@ ALIASES = {
 Backblaze adds these up in its own tables. Models are never matched by likeness:
 `ST16000NM005G` and `ST16000NM001G` are different drives.
 """
+
+_HITACHI = r"^(?:HGST|Hitachi) (HD[ST]\S+)$"
+_HGST = r"^Hitachi (H(?:[^D\s]|D[^ST\s])\S*)$"
 
 _MAKERS = {
     "HGST": r"^(HGST|Hitachi)\b|^H(DS|DT|MS|UH|US)\d",  # Hitachi's drives became HGST's in 2012
@@ -42,10 +46,14 @@ _MAKER_PREFIX = re.compile(r"(HGST|Hitachi|Seagate|WDC|TOSHIBA|Samsung|SAMSUNG|M
 def clean_model(model: pl.Expr) -> pl.Expr:
     """One spelling for each model: trimmed, blanks collapsed, aliases resolved.
 
-    `WDC  WUH721414ALE6L4` has two blanks for half of its drives. The maker's name stays.
+    `WDC  WUH721414ALE6L4` has two blanks for half of its drives. The maker's name stays, but for
+    one that changed its name: Hitachi's disks became HGST's in 2012, and `Hitachi HDS5C4040ALE630`
+    and `HGST HDS5C4040ALE630` have one part number, so they are one model. It is named as nearly
+    all of these drives are: Hitachi where the number is of Hitachi's time (HDS, HDT), else HGST.
     """
     spelled = model.str.strip_chars().str.replace_all(r"\s+", " ")
-    return spelled.replace(ALIASES)
+    one_maker = spelled.str.replace(_HITACHI, "Hitachi ${1}").str.replace(_HGST, "HGST ${1}")
+    return one_maker.replace(ALIASES)
 
 
 def maker(model: pl.Expr) -> pl.Expr:
@@ -75,3 +83,10 @@ def is_boot_drive(model: pl.Expr, capacity_bytes: pl.Expr) -> pl.Expr:
 def display_model(model: str) -> str:
     """A cleaned model without its maker's name, for labels: `HDS722020ALA330`."""
     return _MAKER_PREFIX.sub("", model, count=1) if _MAKER_PREFIX.match(model) else model
+
+
+def short_names(models: Sequence[str]) -> dict[str, str]:
+    """Each model without its maker's name, where no other one is then called the same."""
+    short = {model: display_model(model) for model in models}
+    taken = list(short.values())
+    return {model: name if taken.count(name) == 1 else model for model, name in short.items()}

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from backblaze_assets.drive_stats.quarters import quarter_of
 from backblaze_assets.errors import DataError
 
 LONGEST_LIFE_HOURS = 20 * 365 * 24
@@ -41,48 +40,51 @@ Positions = npt.NDArray[np.intp]
 def tally(raw_days: Mapping[date, Path]) -> pl.DataFrame:
     """One row per serial number, model and capacity, as they stand in the files.
 
-    The power-on hours are read on Sundays and on the last day of each quarter only. That saves a
-    fifth of the reading, and in between a drive in service gains 24 of them a day.
+    The power-on hours are read every day: where they were read on Sundays alone, 40 of 87,068 real
+    drives had none, and half of these had failed, so that the early failures were missing.
 
     Args:
         raw_days: raw Parquet files by day, at least one; a drive is in each at most once.
 
     Returns:
         serial_number, model, capacity_bytes, first_seen, last_seen, drive_days, failures,
-        failed_on (first failure), power_on_hours (last one read) and hours_on (its day), in the
-        order in which they are first seen.
+        failed_on (first failure), first_power_on_hours (first plausible reading),
+        first_hours_on (its day), power_on_hours (last one) and hours_on (its day), in the order
+        in which they are first seen.
 
     Raises:
         DataError: a drive is in a file twice.
     """
     days = sorted(raw_days)
-    quarter_ends = set({quarter_of(day): day for day in days}.values())
-    files = [(raw_days[day], day in quarter_ends or day.isoweekday() == 7) for day in days]
+    files = [raw_days[day] for day in days]
     numbering = _Numbering()
     seen: list[pl.DataFrame] = []
     failures: list[pl.DataFrame] = []
-    first, last, rows, hours, hours_on = (np.empty(0, np.int32) for _ in range(5))
+    first, last, rows, hours, hours_on, entry, entry_on = (np.empty(0, np.int32) for _ in range(7))
     for index, frame in enumerate(_read(files)):
         keys = frame["key"].to_numpy()
         numbers, new = numbering.numbers_of(keys)
         seen.append(frame.select(_KEY)[new])
-        starts = (index, index, 0, _UNTOLD, index)
-        first, last, rows, hours, hours_on = (
+        starts = (index, index, 0, _UNTOLD, index, _UNTOLD, index)
+        first, last, rows, hours, hours_on, entry, entry_on = (
             np.append(values, np.full(new.size, start, np.int32))
-            for values, start in zip((first, last, rows, hours, hours_on), starts, strict=True)
+            for values, start in zip(
+                (first, last, rows, hours, hours_on, entry, entry_on), starts, strict=True
+            )
         )
         # Two values for those that are not there, so that the only random access is this one.
         today = np.full(first.size, _ABSENT, np.int32)
         today[numbers] = frame["hours"].to_numpy()
         present, told = today > _ABSENT, today > _UNTOLD
         if np.count_nonzero(present) + np.unique(keys[new]).size < frame.height + new.size:
-            raise DataError(
-                f"{files[index][0]} has a drive more than once. Import its quarter anew."
-            )
+            raise DataError(f"{files[index]} has a drive more than once. Import its quarter anew.")
         rows += present
         np.copyto(last, index, where=present)
         np.copyto(hours, today, where=told)
         np.copyto(hours_on, index, where=told)
+        untold = np.flatnonzero((entry == _UNTOLD) & told)
+        entry[untold] = today[untold]
+        entry_on[untold] = index
         failed = numbers[frame["failed"].to_numpy()]
         failures.append(
             pl.DataFrame({"number": failed}, schema={"number": pl.Int64}).with_columns(
@@ -99,12 +101,16 @@ def tally(raw_days: Mapping[date, Path]) -> pl.DataFrame:
             first_seen=day_of(first),
             last_seen=day_of(last),
             drive_days=pl.Series(rows),
+            first_power_on_hours=pl.Series(entry, dtype=pl.Int64),
+            first_hours_on=day_of(entry_on),
             power_on_hours=pl.Series(hours, dtype=pl.Int64),
             hours_on=day_of(hours_on),
             number=pl.int_range(pl.len(), dtype=pl.Int64),
         )
         .with_columns(
-            pl.when(pl.col("power_on_hours") > _UNTOLD).then(pl.col("power_on_hours", "hours_on"))
+            pl.when(pl.col("power_on_hours") > _UNTOLD).then(
+                pl.col("first_power_on_hours", "first_hours_on", "power_on_hours", "hours_on")
+            )
         )
         .join(_failures(failures), on="number", how="left", maintain_order="left")
         .with_columns(pl.col("failures").fill_null(0))
@@ -164,29 +170,27 @@ class _Numbering:
         self._insert(keys, places, np.arange(keys.size))
 
 
-def _read(files: list[tuple[Path, bool]]) -> Iterator[pl.DataFrame]:
+def _read(files: list[Path]) -> Iterator[pl.DataFrame]:
     """The rows of each file, in order, by `_read_day`; the next files are read meanwhile."""
     with ThreadPoolExecutor(_READ_AHEAD) as pool:
         coming: deque[Future[pl.DataFrame]] = deque()
-        for path, with_hours in files:
-            coming.append(pool.submit(_read_day, path, with_hours=with_hours))
+        for path in files:
+            coming.append(pool.submit(_read_day, path))
             if len(coming) == _READ_AHEAD:
                 yield coming.popleft().result()
         while coming:
             yield coming.popleft().result()
 
 
-def _read_day(path: Path, *, with_hours: bool) -> pl.DataFrame:
-    """Columns `_KEY`; `key`, a hash of these; `failed`; and `hours`, `_UNTOLD` if none are read.
+def _read_day(path: Path) -> pl.DataFrame:
+    """Columns `_KEY`; `key`, a hash of these; `failed`; and `hours`, `_UNTOLD` if implausible.
 
     A hash stands for the three values: among a million of them, two are equal by chance in one
     history of forty million.
     """
     serial, model, capacity = (pl.col(name).hash(seed) for seed, name in enumerate(_KEY))
-    hours = pl.lit(_UNTOLD)
-    if with_hours:
-        plausible = pl.col("smart_9_raw").is_between(0, LONGEST_LIFE_HOURS)
-        hours = pl.when(plausible).then("smart_9_raw").otherwise(hours)
+    plausible = pl.col("smart_9_raw").is_between(0, LONGEST_LIFE_HOURS)
+    hours = pl.when(plausible).then("smart_9_raw").otherwise(_UNTOLD)
     rows = pl.scan_parquet(
         path, schema=_RAW_SCHEMA, missing_columns="insert", extra_columns="ignore", glob=False
     )

@@ -22,6 +22,7 @@ from backblaze_assets.drive_stats.lifetimes import (
     LONGEST_DIP,
     SPELL_SCHEMA,
     Lifetimes,
+    entry_hours,
     extend,
     in_service,
     partial_days,
@@ -102,6 +103,8 @@ def test_a_drive_comes_fails_and_another_leaves(tmp_path):
         "drive_days": 3,
         "power_on_hours": 58,
         "hours_on": days[2],
+        "first_power_on_hours": 10,
+        "first_hours_on": days[0],
     }
     assert drive(history, "leaves")["removed_on"] == days[2]
     assert drive(history, "stays")["removed_on"] is None
@@ -319,11 +322,33 @@ def test_a_models_capacity_is_what_most_rows_of_all_history_say(tmp_path):
 
 
 def test_hours_that_no_drive_can_have_are_not_a_reading(tmp_path):
-    days = [date(2013, 9, 29), date(2013, 9, 30), date(2013, 10, 6)]
-    told = [100, 2**40, -1]
+    days = days_from(date(2013, 9, 27), 6)
+    told = [None, 2**40, 100, 90, -1, 20 * 365 * 24 + 1]
     rows = {day: [Row("a", hours=hours)] for day, hours in zip(days, told, strict=True)}
     known = drive(folded(write_days(tmp_path, rows)), "a")
-    assert (known["power_on_hours"], known["hours_on"]) == (100, days[0])
+    assert (known["power_on_hours"], known["hours_on"]) == (90, days[3])
+    assert (known["first_power_on_hours"], known["first_hours_on"]) == (100, days[2])
+
+
+def test_a_drive_that_lives_a_single_weekday_has_its_age(tmp_path):
+    tuesday = date(2013, 10, 8)
+    rows = {day: [Row("b", hours=5)] for day in days_from(date(2013, 10, 7), 3)}
+    rows[tuesday] = [*rows[tuesday], Row("a", failure=1, hours=17)]
+    history = folded(write_days(tmp_path, rows))
+    ages = history.drives.select("serial_number", hours=entry_hours())
+    assert sorted(ages.rows()) == [("a", 17), ("b", 5)]
+
+
+def test_the_age_at_entry_is_counted_back_from_the_first_reading_and_never_below_zero(tmp_path):
+    days = days_from(date(2013, 9, 29), 4)  # two quarters
+    told = {"late": [None, None, 100, 900], "new": [None, 3, 27, 51], "untold": [None] * 4}
+    rows = {
+        day: [Row(name, hours=hours[place]) for name, hours in told.items()]
+        for place, day in enumerate(days)
+    }
+    history = folded(write_days(tmp_path, rows))
+    ages = dict(history.drives.select("serial_number", entry_hours().alias("hours")).rows())
+    assert ages == {"late": 100 - 48, "new": 0, "untold": None}
 
 
 def test_files_of_different_eras_and_without_hours_are_read(tmp_path):
@@ -349,8 +374,6 @@ def test_a_folder_gives_back_what_was_saved(tmp_path):
 
 def naive(rows: dict[date, list[Row]]) -> tuple[dict, dict]:
     """Drives and spells, counted row by row."""
-    reading = {max(day for day in rows if quarter_of(day) == quarter_of(end)) for end in rows}
-    reading |= {day for day in rows if day.strftime("%u") == "7"}
     drives: dict[str, dict] = {}
     spells: dict[tuple[str, str], list] = {}
     for day in sorted(rows):
@@ -358,15 +381,15 @@ def naive(rows: dict[date, list[Row]]) -> tuple[dict, dict]:
             model = " ".join(row.model.split())
             known = drives.setdefault(
                 row.serial_number,
-                {"model": model, "first": day, "failed": None, "days": 0, "hours": None, "n": 0},
+                {"model": model, "first": day, "failed": None, "days": 0, "hours": [], "n": 0},
             )
             known["last"] = day
             known["days"] += 1
             known["n"] += row.failure
             if row.failure:
                 known["failed"] = known["failed"] or day
-            if row.hours is not None and day in reading:
-                known["hours"] = (row.hours, day)
+            if row.hours is not None:
+                known["hours"].append((row.hours, day))
             spell = spells.setdefault((row.serial_number, model), [day, day, 0, 0])
             spell[1:] = [day, spell[2] + 1, spell[3] + row.failure]
     return drives, spells
@@ -395,7 +418,9 @@ def test_the_fold_equals_one_step_and_a_naive_count(tmp_path_factory, seed, days
         assert (found["failed_on"], found["failures"]) == (known["failed"], known["n"])
         assert found["drive_days"] == known["days"]
         hours = (found["power_on_hours"], found["hours_on"])
-        assert hours == (known["hours"] or (None, None))
+        first = (found["first_power_on_hours"], found["first_hours_on"])
+        told = known["hours"] or [(None, None)]
+        assert (first, hours) == (told[0], told[-1])
     assert {
         (serial, model): [first, last, lived, failures]
         for serial, model, first, last, lived, failures in history.spells.iter_rows()
@@ -443,7 +468,7 @@ def test_tables_stay_the_same_to_the_byte(tmp_path):
     tables = (history.drives, history.spells, history.days, history.capacities)
     content = "".join(table.write_csv() for table in tables)
     digest = hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
-    assert digest == "5e0e2a2ebb76347c"
+    assert digest == "39cf57fefe098350"
 
 
 def imported(archives: list[Path], folder: Path) -> dict[date, Path]:

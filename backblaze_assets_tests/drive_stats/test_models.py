@@ -1,7 +1,13 @@
 import polars as pl
 import pytest
 
-from backblaze_assets.drive_stats.models import clean_model, display_model, is_boot_drive, maker
+from backblaze_assets.drive_stats.models import (
+    clean_model,
+    display_model,
+    is_boot_drive,
+    maker,
+    short_names,
+)
 
 TB = 10**12
 
@@ -19,7 +25,13 @@ def clean(model: str) -> str:
         ("WUH721816ALE6L4", "WDC WUH721816ALE6L4"),
         ("WDC  WUH721816ALE6L4", "WDC WUH721816ALE6L4"),
         ("Hitachi HDS5C4040ALE630", "Hitachi HDS5C4040ALE630"),
-        ("HGST HDS5C4040ALE630", "HGST HDS5C4040ALE630"),
+        ("HGST HDS5C4040ALE630", "Hitachi HDS5C4040ALE630"),
+        ("HGST  HDS724040ALE640", "Hitachi HDS724040ALE640"),
+        ("Hitachi HDT721010SLA360", "Hitachi HDT721010SLA360"),
+        ("Hitachi HMS5C4040BLE640", "HGST HMS5C4040BLE640"),
+        ("Hitachi HUH728080ALE600", "HGST HUH728080ALE600"),
+        ("HGST HMS5C4040BLE640", "HGST HMS5C4040BLE640"),
+        ("Hitachi", "Hitachi"),
         ("HGST HMS5C4040BLE641", "HGST HMS5C4040BLE641"),
     ],
 )
@@ -102,3 +114,11 @@ def test_boot_drives_by_name_or_small_capacity(model, capacity, boot):
 )
 def test_labels_leave_the_maker_out(model, shown):
     assert display_model(model) == shown
+
+
+def test_names_are_short_where_that_is_clear():
+    assert short_names(["HGST A1", "WDC B2", "Seagate B2"]) == {
+        "HGST A1": "A1",
+        "WDC B2": "WDC B2",
+        "Seagate B2": "Seagate B2",
+    }

@@ -5,7 +5,15 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from backblaze_assets.drive_stats import published, quality
+from backblaze_assets.drive_stats import quality
+from backblaze_assets.drive_stats.afr import afr_table
+from backblaze_assets.drive_stats.daily import write_daily_stats
+from backblaze_assets.drive_stats.lifetimes import extend
+from backblaze_assets.files.origin import Origin
+from backblaze_assets_tests.drive_stats.raw import by_quarter, write_days
+from backblaze_assets_tests.drive_stats.tables import afr_rows, as_published
+
+ORIGIN = Origin("test", None, "code")
 
 Q2_2016 = date(2016, 4, 1)
 
@@ -48,28 +56,80 @@ def test_drive_days_and_failures_of_every_model_agree(theirs, differing):
     assert verdict.table.rows() == differing
 
 
-def test_published_rates_are_compared_model_by_model():
-    quarter = date(2026, 1, 1)
-    theirs = published.published().filter(
-        pl.col("period") == quarter, pl.col("window") == "quarter"
-    )
-    ours = theirs.select(
-        "window", "maker", "model", "drive_days", "failures", published=pl.lit(value=True)
-    )
+def test_published_figures_are_compared_model_by_model():
+    quarter = date(2021, 1, 1)
+    ours = as_published(quarter, "quarter")
     assert quality.agrees_with_published([(quarter, ours)]).passed
-    one_more = pl.when(pl.col("model") == ours["model"][0]).then(1).otherwise(0)
-    changed = ours.with_columns(failures=pl.col("failures") + one_more)
+    one_less = pl.when(pl.col("model") == ours["model"][0]).then(1).otherwise(0)
+    changed = ours.with_columns(failures=pl.col("failures") - one_less)
     verdict = quality.agrees_with_published([(quarter, changed)])
     days = ours["drive_days"][0]
     assert verdict.figures == {
-        "models_compared": 33,
-        "models_differing": 1,
-        "largest_rate_difference": pytest.approx(36500 / days),
+        "rows_compared": 24,
+        "rows_known_to_differ": 0,
+        "rows_differing": 2,
+        "derived_rows_compared": 0,
+        "derived_rows_differing": 0,
+        "largest_rate_difference": pytest.approx(36500 / days, abs=0.005),
     }
-    assert verdict.table["model"].to_list() == [ours["model"][0]]
+    name = ours["model"][0].removeprefix("HGST ")
+    assert verdict.table["model"].to_list() == [name, "ALL"]
+
+
+def test_known_and_derived_differences_do_not_warn():
+    quarter = date(2018, 10, 1)
+    verdict = quality.agrees_with_published([(quarter, as_published(quarter, "year"))])
+    assert verdict.passed
+    assert verdict.figures["rows_known_to_differ"] == 1
+    assert "100 drive days more" in verdict.message
+    rows = [{"model": "ST1", "drives_end": 354_415, "drive_days": 31_553_350, "failures": 1_516}]
+    verdict = quality.agrees_with_published([(date(2026, 4, 1), afr_rows(rows))])
+    assert verdict.passed
+    assert verdict.figures["derived_rows_differing"] == 30
 
 
 def test_nothing_published_is_nothing_to_compare():
     verdict = quality.agrees_with_published([(date(2013, 4, 1), counts())])
     assert verdict.passed
     assert "no published table" in verdict.message
+
+
+def fleet_of_days(folder, days):
+    """Each day one drive: its files of daily_stats and the lifetimes of each quarter."""
+    raw = write_days(folder / "raw", {day: ["a"] for day in days})
+    history, lifetimes = None, {}
+    for quarter, files in by_quarter(raw).items():
+        history = lifetimes[quarter] = extend(history, files, quarter)
+        history.save(folder / "lifetimes" / str(quarter), ORIGIN)
+    daily = {day: folder / "daily" / f"{day}.parquet" for day in days}
+    write_daily_stats(raw, daily.__getitem__, dict.fromkeys(days, ORIGIN))
+    return lifetimes, daily
+
+
+def test_windows_are_cut_by_the_calendar_whichever_quarters_there_are(tmp_path):
+    months = [(2013, 8), (2014, 1), (2014, 9), (2014, 10), (2015, 8)]
+    days = [date(year, month, 3) for year, month in months]
+    lifetimes, daily = fleet_of_days(tmp_path, days)
+    quarter = date(2015, 7, 1)
+    folder = tmp_path / "lifetimes" / str(quarter)
+    table = afr_table(lifetimes[quarter], daily, quarter)
+    in_year = table.filter(pl.col("kind") == "model", pl.col("window") == "year")
+    assert in_year["drive_days"].to_list() == [2]
+    assert quality.windows_agree([(quarter, table, folder)], daily).passed
+    four_quarters = pl.when(pl.col("window") == "year").then(4).otherwise(pl.col("drive_days"))
+    wrong = table.with_columns(drive_days=four_quarters.cast(pl.Int64))
+    verdict = quality.windows_agree([(quarter, wrong, folder)], daily)
+    assert not verdict.passed
+    assert verdict.table["period"].to_list() == ["2015-Q3 year"]
+
+
+def test_a_year_that_was_made_of_two_quarters_is_noticed(tmp_path):
+    days = [date(2014, month, 3) for month in (1, 4, 7, 10)]
+    lifetimes, daily = fleet_of_days(tmp_path, days)
+    quarter = date(2014, 10, 1)
+    half = {day: path for day, path in daily.items() if day.month > 6}
+    folder = tmp_path / "lifetimes" / str(quarter)
+    verdict = quality.windows_agree(
+        [(quarter, afr_table(lifetimes[quarter], half, quarter), folder)], daily
+    )
+    assert verdict.table["period"].to_list() == ["2014-Q4 year", "2014-Q4 calendar_year"]

@@ -1,0 +1,103 @@
+"""What the report is made from, and what several of its sections look at."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+
+import polars as pl
+
+from backblaze_assets.drive_stats.afr import against_the_rest
+from backblaze_assets.drive_stats.models import short_names
+from backblaze_assets.drive_stats.publication import PUBLISHED, Window
+from backblaze_assets.drive_stats.quarters import days_of, next_quarter
+
+MOST_GAPS = 0.1
+"""A quarter with more of its days partial or without a report is not compared with."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The tables that the report shows.
+
+    Attributes:
+        quarter: first day of the newest quarter.
+        tables: `afr_table` of it and of all quarters before it that there are.
+        survival: `survival` of the newest quarter.
+        days: `Lifetimes.days` of the newest quarter.
+        reconciled: ours beside the published figures; without rows for made-up data.
+        provenance: what the page was made from: a name and a text each.
+        film: where the film lies, relative to the page; None without one.
+    """
+
+    quarter: date
+    tables: Mapping[date, pl.DataFrame]
+    survival: pl.DataFrame
+    days: pl.DataFrame
+    reconciled: pl.DataFrame
+    provenance: Sequence[tuple[str, str]] = ()
+    film: str | None = None
+
+    @property
+    def newest(self) -> pl.DataFrame:
+        """`afr_table` of the newest quarter."""
+        return self.tables[self.quarter]
+
+    @property
+    def quarter_before(self) -> date:
+        """First day of the quarter before."""
+        last_day = self.quarter - timedelta(days=1)
+        return date(last_day.year, last_day.month - 2, 1)
+
+    @property
+    def year_before(self) -> date:
+        """First day of the same quarter of the year before."""
+        return self.quarter.replace(year=self.quarter.year - 1)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What each model is called on the page."""
+        return short_names(self.rows("model", "lifetime")["model"].to_list())
+
+    def rows(self, kind: str, window: Window, quarter: date | None = None) -> pl.DataFrame:
+        """Rows of one kind and window of a quarter's table, the newest unless given."""
+        return self.tables[quarter or self.quarter].filter(
+            pl.col("kind") == kind, pl.col("window") == window
+        )
+
+    def ranked(self, window: Window, quarter: date | None = None) -> pl.DataFrame:
+        """The published models beside the rest of them (`against_the_rest`), by upper bound."""
+        rows = self.rows("model", window, quarter)
+        return against_the_rest(rows.filter(pl.col("status") == PUBLISHED)).sort("afr_high")
+
+    @cached_property
+    def series(self) -> pl.DataFrame:
+        """Rates over twelve months of every group and quarter: quarter, and those of the table."""
+        return pl.concat(
+            table.filter(pl.col("window") == "year").with_columns(quarter=pl.lit(quarter))
+            for quarter, table in sorted(self.tables.items())
+        )
+
+    @cached_property
+    def by_group(self) -> dict[tuple[str, str], dict[date, dict[str, float]]]:
+        """The series of each kind and group, by quarter: drive_days, afr, afr_low, afr_high."""
+        found: dict[tuple[str, str], dict[date, dict[str, float]]] = {}
+        columns = ("kind", "group", "quarter", "drive_days", "afr", "afr_low", "afr_high")
+        for row in self.series.select(columns).iter_rows(named=True):
+            group = found.setdefault((row["kind"], row["group"]), {})
+            group[row["quarter"]] = row
+        return found
+
+    def comparable(self, quarter: date) -> bool:
+        """Whether a quarter is there, and whole enough to be compared with."""
+        days = self.days.filter(pl.col("quarter") == quarter)
+        if quarter not in self.tables or days.is_empty():
+            return False
+        expected = days_of(quarter)
+        whole = days.filter(pl.col("reported") & ~pl.col("partial")).height
+        return whole >= (1 - MOST_GAPS) * len(expected)
+
+    @property
+    def whole_quarter(self) -> bool:
+        """Whether the newest quarter is over."""
+        return bool(self.days["date"][-1] >= next_quarter(self.quarter) - timedelta(days=1))
