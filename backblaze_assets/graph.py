@@ -153,10 +153,25 @@ GRAPH: Mapping[str, Asset] = _graph(
     Asset(
         "afr_table",
         QUARTERS,
-        "per model: failure rate with its interval, for quarter, year, lifetime",
+        "per model, maker, size: failure rate with its interval, for quarter, year, lifetime",
         files=("{key}.parquet",),
         reads={"daily_stats": TRAILING_YEAR, "drive_lifetimes": SAME_PERIOD},
         errors=("agrees_with_daily_stats",),
+    ),
+    Asset(
+        "survival",
+        QUARTERS,
+        "per model, maker, size: survival, hazard and removal by age, with intervals",
+        files=("{key}.parquet",),
+        reads={"drive_lifetimes": SAME_PERIOD},
+    ),
+    Asset(
+        "report",
+        NONE,
+        "a self-contained web page",
+        files=("report.html",),
+        reads={"afr_table": ALL, "survival": NEWEST, "drive_lifetimes": NEWEST},
+        kinds=frozenset({"html"}),
     ),
     Asset(
         "film_layout",

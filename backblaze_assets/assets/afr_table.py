@@ -1,7 +1,8 @@
-"""Annualized failure rate of each model with its 95 % interval, one partition a quarter.
+"""Annualized failure rates with their 95 % intervals, one partition a quarter.
 
-Three windows: the quarter, the trailing year, the whole history. AFR % = 100 x failures /
-(drive days / 365), as Backblaze computes it; the interval is the exact Poisson one.
+Per model, maker, size and in all; for the quarter, the twelve months and the calendar year that end
+with it, and the whole history. AFR % = 100 x failures / (drive days / 365), as Backblaze computes
+it; the interval is the exact Poisson one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,11 +12,11 @@ from typing import Any
 import polars as pl
 
 from backblaze_assets.drive_stats import quality
-from backblaze_assets.drive_stats.afr import AFR_SCHEMA, DAYS_PER_YEAR
+from backblaze_assets.drive_stats.afr import AFR_SCHEMA, totals
 from backblaze_assets.drive_stats.afr import afr_table as build_table
 from backblaze_assets.drive_stats.lifetimes import Lifetimes
 from backblaze_assets.drive_stats.parquet import write_parquet
-from backblaze_assets.drive_stats.quarters import next_quarter, quarter_name
+from backblaze_assets.drive_stats.publication import PUBLISHED
 from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import table
 from backblaze_assets.lineage.step import Part, Step
@@ -35,24 +36,16 @@ def afr_table(step: Step) -> None:
 
 def metadata(_: Part, rates: pl.DataFrame) -> Mapping[str, Any]:
     """The rates of all published models together, then the quarter's table."""
-    published = rates.filter("published")
-    totals = {window: _totals(published, window) for window in ("quarter", "year", "lifetime")}
-    quarter = published.filter(pl.col("window") == "quarter").sort("drive_days", descending=True)
+    models = rates.filter(pl.col("kind") == "model", pl.col("status") == PUBLISHED)
+    whole = totals(models, "window").rows_by_key("window", named=True, unique=True)
+    quarter = models.filter(pl.col("window") == "quarter").sort("drive_days", descending=True)
     return {
-        **{f"{window}_afr": afr for window, (_, _, afr) in totals.items()},
+        **{f"{window}_afr": round(row["afr"] or 0.0, 4) for window, row in whole.items()},
         **({"rates": table(map(_row, quarter.iter_rows(named=True)))} if quarter.height else {}),
-        **{f"{window}_failures": failures for window, (_, failures, _) in totals.items()},
-        **{f"{window}_drive_days": days for window, (days, _, _) in totals.items()},
+        **{f"{window}_failures": row["failures"] for window, row in whole.items()},
+        **{f"{window}_drive_days": row["drive_days"] for window, row in whole.items()},
         "dagster/row_count": rates.height,
     }
-
-
-def _totals(rates: pl.DataFrame, window: str) -> tuple[int, int, float]:
-    """Drive days, failures and AFR of one window."""
-    rows = rates.filter(pl.col("window") == window)
-    drive_days, failures = int(rows["drive_days"].sum()), int(rows["failures"].sum())
-    afr = 100 * DAYS_PER_YEAR * failures / drive_days if drive_days else 0.0
-    return drive_days, failures, round(afr, 4)
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, str | int | float]:
@@ -65,6 +58,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, str | int | float]:
         "failures": row["failures"],
         "AFR %": round(row["afr"], 2),
         "95 % interval": f"{row['afr_low']:.2f} - {row['afr_high']:.2f}",
+        "age, months": round(row["mean_age_months"] or 0.0, 1),
     }
 
 
@@ -73,24 +67,11 @@ def agrees_with_daily_stats(scope: Scope) -> Verdict:
 
     Those of the whole history are compared with drive_lifetimes.
     """
-    return quality.exposure_agrees(_windows(scope), "daily_stats and drive_lifetimes")
-
-
-def _windows(scope: Scope) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
-    """Each quarter's windows, cut by the calendar and not by what the table was made from."""
-    for made in scope.made:
-        quarter = day_of(made.partition)
-        end = next_quarter(quarter)
-        starts = {"quarter": quarter, "year": end.replace(year=end.year - 1)}
-        rates = pl.read_parquet(scope.file(made), glob=False)
-        for window, start in starts.items():
-            inside = [path for day, path in scope.daily.items() if start <= day < end]
-            rows = rates.filter(pl.col("window") == window)
-            daily = quality.exposure(quality.read_daily(inside))
-            yield f"{quarter_name(quarter)} {window}", quality.exposure(rows), daily
-        history = quality.exposure_of_history(scope.path("drive_lifetimes", quarter))
-        rows = rates.filter(pl.col("window") == "lifetime")
-        yield f"{quarter_name(quarter)} lifetime", quality.exposure(rows), history
+    tables = (
+        (quarter, rates, scope.path("drive_lifetimes", quarter))
+        for quarter, rates in _tables(scope)
+    )
+    return quality.windows_agree(tables, scope.daily)
 
 
 def agrees_with_published(scope: Scope) -> Verdict:
@@ -98,12 +79,14 @@ def agrees_with_published(scope: Scope) -> Verdict:
 
     Made-up data are not compared.
     """
-    tables = [(day_of(made.partition), scope.file(made)) for made in scope.made]
     return quality.agrees_with_published(
-        (quarter, pl.read_parquet(path, glob=False))
-        for quarter, path in tables
-        if not _is_made_up(scope, quarter)
+        (quarter, rates) for quarter, rates in _tables(scope) if not _is_made_up(scope, quarter)
     )
+
+
+def _tables(scope: Scope) -> Iterator[tuple[date, pl.DataFrame]]:
+    for made in scope.made:
+        yield day_of(made.partition), pl.read_parquet(scope.file(made), glob=False)
 
 
 def _is_made_up(scope: Scope, quarter: date) -> bool:

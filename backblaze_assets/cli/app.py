@@ -20,7 +20,6 @@ import click
 from backblaze_assets.cli import console
 from backblaze_assets.drive_stats.quarters import parse_quarter, parse_quarters, quarter_name
 from backblaze_assets.errors import DataError
-from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.settings import Settings
 from backblaze_assets.work.interrupts import EXIT_CODE, ending_soon
 from backblaze_assets.work.progress import listening
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from backblaze_assets.lineage.view import View
     from backblaze_assets.resources import Data
 
-
-WINDOWS = ("quarter", "year", "lifetime")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -97,16 +94,20 @@ def app() -> None:
 @_shared
 def demo() -> None:
     """Make a small synthetic fleet and build everything from it, in a folder of its own."""
+    from backblaze_assets.cli.afr import report as afr_report
     from backblaze_assets.drive_stats.demo import write_zips
+    from backblaze_assets.graph import GRAPH
 
     settings = Settings(data=Settings.from_environment().data / "demo")
     os.environ["BACKBLAZE_DATA"] = str(settings.data)
     console.say(f"Writing the zips of a synthetic fleet to {_shown(settings.data)}")
     with listening(console.listener()):
         write_zips(settings.data)
-    _bring_up_to_date(settings, ["afr_table", "movie"])
-    _print_afr(settings, None, "lifetime", everything=False, form="table")
-    _print_film(settings)
+    data = _data(settings)
+    _bring_up_to_date(data, list(GRAPH))
+    tables = _afr_tables(None)
+    click.echo(afr_report(tables, max(tables), window="lifetime", width=console.width()))
+    _print_film(data)
     console.say(
         f"\nLook around in the Dagster UI: backblaze-assets dev --data {_shown(settings.data)}"
     )
@@ -115,34 +116,62 @@ def demo() -> None:
 @app.command()
 @_shared
 def movie() -> None:
-    """Bring tables and film up to date for the zips in the data folder; print the film's path."""
-    settings = Settings.from_environment()
-    _bring_up_to_date(settings, ["afr_table", "movie"])
-    _print_film(settings)
+    """Bring everything up to date for the zips in the data folder; print the film's path."""
+    from backblaze_assets.graph import GRAPH
+
+    data = _data(Settings.from_environment())
+    _bring_up_to_date(data, list(GRAPH))
+    _print_film(data)
 
 
 @app.command("import")
 @_shared
 def import_() -> None:
     """Import all zips in the data folder: `raw_quarter`."""
-    _bring_up_to_date(Settings.from_environment(), ["raw_quarter"])
+    _bring_up_to_date(_data(Settings.from_environment()), ["raw_quarter"])
+
+
+_quarter_argument = click.argument("quarter", required=False, callback=_quarter)
+_by = click.option(
+    "--by",
+    type=click.Choice(["model", "maker", "size", "maker_size", "all"]),
+    default="model",
+    show_default=True,
+    help="What a row is of.",
+)
 
 
 @app.command()
-@click.argument("quarter", required=False, callback=_quarter)
+@_quarter_argument
 @click.option(
     "--window",
-    type=click.Choice(WINDOWS),
+    type=click.Choice(["quarter", "year", "calendar_year", "lifetime"]),
     default="quarter",
     show_default=True,
-    help="What the rates are about.",
+    help="What the rates are over.",
 )
+@_by
+@click.option("--model", metavar="TEXT", help="Only models whose name contains this.")
+@click.option("--maker", metavar="NAME", help="Only this maker.")
+@click.option(
+    "--sort", metavar="WHAT", help="model, maker, size, drives, days, failures, afr, low, high, age"
+)
+@click.option("--since", metavar="QUARTER", callback=_quarter, help="A series from this quarter.")
 @click.option(
     "--all",
     "everything",
     is_flag=True,
-    help="Every model: boot drives and those too few to publish, too.",
+    help="Every model, and not only those that Backblaze's rule of the time would show.",
 )
+@click.option("--boot", is_flag=True, help="Boot drives, in place of data drives.")
+@click.option("--min-drives", type=click.IntRange(1), help="Fewest drives of a model.")
+@click.option("--min-days", type=click.IntRange(0), help="Fewest drive days of a model.")
+@click.option(
+    "--counted",
+    type=click.Choice(["end", "seen"]),
+    help="Whether drives are those in service at the end, or all that were seen.",
+)
+@click.option("--lists", is_flag=True, help="Name those without a failure, and with a high rate.")
 @click.option(
     "--format",
     "form",
@@ -152,15 +181,58 @@ def import_() -> None:
     help="How to print it.",
 )
 @_shared
-def afr(quarter: date | None, window: str, everything: bool, form: str) -> None:
+def afr(quarter: date | None, **options: Any) -> None:  # noqa: ANN401 - those of `cli.afr.report`
     """Print the annualized failure rates of a quarter, building what is missing.
 
     QUARTER is written as 2021-Q2; it is the newest if left out.
     """
-    settings = Settings.from_environment()
-    _check_quarter(settings, quarter)
-    _bring_up_to_date(settings, ["afr_table"], quiet=True)
-    _print_afr(settings, quarter, window, everything=everything, form=form)
+    from backblaze_assets.cli.afr import report
+
+    paths = _afr_tables(quarter)
+    width = console.width() if options["form"] == "table" else None
+    click.echo(report(paths, quarter or max(paths), width=width, **options))
+
+
+@app.command()
+@_quarter_argument
+@click.option(
+    "--against",
+    type=click.Choice(["quarter", "year"]),
+    default="quarter",
+    show_default=True,
+    help="The quarter before, or the same quarter of the year before.",
+)
+@_by
+@_shared
+def changes(quarter: date | None, **options: Any) -> None:  # noqa: ANN401 - of `changes_report`
+    """Print how the failure rates have changed, and what of it is more than chance."""
+    from backblaze_assets.cli.afr import changes_report
+
+    paths = _afr_tables(quarter)
+    click.echo(changes_report(paths, quarter or max(paths), width=console.width(), **options))
+
+
+@app.command()
+@click.option("--all", "every_model", is_flag=True, help="Every model, and not only differences.")
+@_shared
+def reconcile(*, every_model: bool) -> None:
+    """Print our figures beside those that Backblaze has published, per period."""
+    import polars as pl
+
+    from backblaze_assets.drive_stats import published
+
+    paths = _afr_tables(None)
+    tables = {quarter: pl.read_parquet(path, glob=False) for quarter, path in paths.items()}
+    click.echo(published.as_text(published.reconcile(tables), every_model=every_model))
+
+
+@app.command()
+@_shared
+def report() -> None:
+    """Bring the report up to date, one page for the browser, and print its path."""
+    data = _data(Settings.from_environment())
+    _bring_up_to_date(data, ["report"])
+    click.echo(_shown(data.folder.path("report", "report.html")))
 
 
 @app.command()
@@ -329,13 +401,12 @@ def _data(settings: Settings) -> "Data":
     return Data.from_settings(settings)
 
 
-def _bring_up_to_date(settings: Settings, targets: list[str], *, quiet: bool = False) -> None:
+def _bring_up_to_date(data: "Data", targets: list[str], *, quiet: bool = False) -> None:
     """Materialize what is missing or out of date, and say what is done."""
     from backblaze_assets.cli.update import bring_up_to_date
     from backblaze_assets.instance.opening import open_instance
 
-    data = _data(settings)
-    with open_instance(settings.data) as instance, listening(console.listener()):
+    with open_instance(data.root) as instance, listening(console.listener()):
         ran = bring_up_to_date(instance, data, targets, say=console.say)
     for sentence in data.view.survey.unused.values():
         console.say(sentence)
@@ -343,42 +414,26 @@ def _bring_up_to_date(settings: Settings, targets: list[str], *, quiet: bool = F
         console.say("Everything is up to date.")
 
 
-def _print_film(settings: Settings) -> None:
-    click.echo(_shown(DataFolder(settings.data).path("movie", "movie.mp4")))
+def _print_film(data: "Data") -> None:
+    click.echo(_shown(data.folder.path("movie", "movie.mp4")))
 
 
-def _check_quarter(settings: Settings, quarter: date | None) -> None:
-    """Refuse a quarter that there are no data of, before anything is made."""
-    there = _data(settings).view.calendar.quarters
+def _afr_tables(quarter: date | None) -> dict[date, Path]:
+    """The files of `afr_table` of all quarters, brought up to date.
+
+    Raises:
+        DataError: there are no data of `quarter`; said before anything is made.
+    """
+    data = _data(Settings.from_environment())
+    there = data.view.calendar.quarters
     if quarter and there and quarter not in there:
         name = quarter_name(quarter)
         raise DataError(
-            f"There is no zip for {name} in {settings.data}: fetch it with `backblaze-assets "
+            f"There is no zip for {name} in {data.root}: fetch it with `backblaze-assets "
             f"download {name}`. There are {', '.join(quarter_name(other) for other in there)}."
         )
-
-
-def _print_afr(
-    settings: Settings, quarter: date | None, window: str, *, everything: bool, form: str
-) -> None:
-    from backblaze_assets.cli import afr
-
-    wanted = quarter or _data(settings).view.calendar.quarters[-1]
-    path = DataFolder(settings.data).path("afr_table", f"{wanted}.parquet")
-    table = afr.select(path, window, everything=everything)
-    match form:
-        case "json":
-            click.echo(afr.as_json(table))
-        case "csv":
-            click.echo(afr.as_csv(table))
-        case _:
-            console.show(afr.as_table(table, afr.title(wanted, window)))
-    left_out = afr.select(path, window, everything=True).height - table.height
-    if left_out:
-        console.say(
-            f"Left out: {left_out} models that are boot drives or that Backblaze's rule of the "
-            "time would not show; --all shows them."
-        )
+    _bring_up_to_date(data, ["afr_table"], quiet=True)
+    return {each: data.folder.path("afr_table", f"{each}.parquet") for each in there}
 
 
 def _shown(path: Path) -> str:

@@ -127,18 +127,24 @@ def _modules(package: Path, names: Iterable[str]) -> list[Path]:
 
 
 def _data_files(path: Path, call: ast.Call) -> list[Path]:
-    """What `Path(__file__).with_name("...")` stands for: a data file, or a folder of them."""
+    """What `Path(__file__).with_name(...)` stands for: a data file, or a folder of them.
+
+    Where the name is not written there, all data files beside the module.
+    """
     match call:
         case ast.Call(
             func=ast.Attribute(
                 value=ast.Call(func=ast.Name(id="Path"), args=[ast.Name(id="__file__")]),
                 attr="with_name",
             ),
-            args=[ast.Constant(value=str(name))],
+            args=[name],
         ):
-            target = path.with_name(name)
-            inside = sorted(file for file in target.rglob("*") if file.is_file())
-            return inside if target.is_dir() else [target]
+            beside = (
+                path.with_name(str(name.value)) if isinstance(name, ast.Constant) else path.parent
+            )
+            inside = sorted(file for file in beside.rglob("*") if file.is_file())
+            data = [file for file in inside if file.suffix not in (".py", ".pyc", ".typed")]
+            return data if beside.is_dir() else [beside]
     return []
 
 
