@@ -36,7 +36,7 @@ COLOURS = (
 # the film is about.
 # The number of threads is fixed: no output of ours may depend on the machine's cores.
 X264 = (
-    *("-c:v", "libx264", "-preset", "veryfast", "-crf", "22"),
+    *("-c:v", "libx264", "-preset", "veryfast", "-crf", "24"),
     *("-x264-params", "chroma-qp-offset=-3"),
     *("-bf", "0", "-g", "60", "-threads", "2"),
 )
@@ -201,13 +201,12 @@ def join_clips(
         marks = Path(folder, "chapters.txt")
         marks.write_text(_chapter_list(chapters, frames / fps), encoding="utf-8")
         command += ["-f", "ffmetadata", "-i", str(marks)]
-        maps = ["-map", "0:v", "-map_chapters", "1", "-map_metadata", "-1"]
+        maps = ["-map", "0:v", "-map_chapters", "1", "-map_metadata", "1"]
         if subtitles:
             words = Path(folder, "subtitles.srt")
             words.write_text(subtitles, encoding="utf-8")
             command += ["-f", "srt", "-i", str(words)]
             maps += ["-map", "2:s", "-c:s", "mov_text", "-metadata:s:s:0", "language=eng"]
-            maps += ["-disposition:s:0", "0"]  # shown when a person asks for them
         command += [*maps, "-c:v", "copy", "-bsf:v", renumber]
         with _ffmpeg(*command, target=unfinished, origin=origin):
             pass
@@ -217,8 +216,8 @@ def join_clips(
 def _chapter_list(chapters: Sequence[Chapter], seconds: float) -> str:
     """Chapters in ffmpeg's form of metadata."""
     lines = [";FFMETADATA1"]
-    ends = [chapter.start for chapter in chapters[1:]] + [seconds]
-    for chapter, end in zip(chapters, ends, strict=True):
+    ends = [*(chapter.start for chapter in chapters[1:]), seconds]
+    for chapter, end in zip(chapters, ends, strict=False):
         lines += ["[CHAPTER]", "TIMEBASE=1/1000", f"START={round(1000 * chapter.start)}"]
         lines += [f"END={round(1000 * end)}", f"title={chapter.name}"]
     return "\n".join(lines) + "\n"

@@ -87,8 +87,3 @@ def chapters(parts: Sequence[Part], style: Style) -> list[Chapter]:
             found.append(Chapter(str(day.year), before + place / style.pace))
     found.append(Chapter("End", before + len(days) / style.pace + style.closing_frames / style.fps))
     return found
-
-
-def frames_of(days: int, style: Style) -> int:
-    """How many frames a film of `days` days has."""
-    return style.title_frames + days * style.frames_a_day + style.closing_frames + style.end_frames

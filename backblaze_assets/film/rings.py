@@ -14,7 +14,7 @@ from backblaze_assets.film.fleet import NEVER, Drives
 from backblaze_assets.film.jpeg import PIXEL, TILE_HEIGHT, TILE_WIDTH, Mask, Pixels, lines, touch
 from backblaze_assets.film.style import Colour
 
-ALIVE = 110
+ALIVE = 90
 """Rings that are alive at a time, about: they live the shorter the more drives fail."""
 LIVES = (8, 40)
 """Days for which a ring lives, at least and at most."""

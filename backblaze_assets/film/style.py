@@ -141,7 +141,11 @@ class Style:
     @property
     def frames_a_day(self) -> int:
         """How often the film shows each day's frame."""
-        return self.fps // self.pace
+        return max(1, self.fps // self.pace)
+
+    def film_frames(self, days: int) -> int:
+        """How many frames a film of `days` days has, with title and end."""
+        return self.title_frames + days * self.frames_a_day + self.closing_frames + self.end_frames
 
     @property
     def layout_version(self) -> str:

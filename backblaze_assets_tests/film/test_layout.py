@@ -119,7 +119,9 @@ def test_the_line_to_a_block_crosses_no_block_and_no_label(wanted):
         return
     grown = grow(packing, [*wanted, Demand("new", ("new",), "Maker", START, 40, 40, 40)], HD)
     scene = replace(a_scene(), packing=grown or packing)
-    others = dict(zip((block.name for block in scene.packing.blocks), boxes(scene.packing, HD)))
+    others = dict(
+        zip((block.name for block in scene.packing.blocks), boxes(scene.packing, HD), strict=False)
+    )
     for block in scene.packing.blocks:
         line = route(scene, block, HD)
         assert line[0] == outline(scene, block, HD)[:2]
@@ -203,7 +205,7 @@ def test_rates_on_the_film_are_those_of_the_tables():
     drives = fleet(seed=8, drives=4000, models=6, days=700)
     rows = daily(drives, LAST)
     end = date(2014, 12, 31)
-    known, layout = history(known_on(drives, end), end, HD, rows.filter(pl.col("date") <= end))[-1]
+    _known, layout = history(known_on(drives, end), end, HD, rows.filter(pl.col("date") <= end))[-1]
     # afr_table reads files; its window of a year is summed here from the same rows.
     year = rows.filter(pl.col("date").is_between(date(2014, 1, 1), end))
     sums = year.group_by("model").agg(pl.col("drives").sum(), pl.col("failures").sum())

@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from backblaze_assets.errors import DataError
 from backblaze_assets.files.origin import Origin
 from backblaze_assets.film.captions import Caption
-from backblaze_assets.film.fleet import NEVER
+from backblaze_assets.film.fleet import NEVER, Drives
 from backblaze_assets.film.jpeg import read_comment
+from backblaze_assets.film.panel import notice_of
 from backblaze_assets.film.render import (
     QuarterFrames,
     Renderer,
@@ -21,7 +23,7 @@ from backblaze_assets.film.render import (
     render_quarters,
     thumbnail,
 )
-from backblaze_assets.film.rings import LIVES
+from backblaze_assets.film.rings import LIVES, lives
 from backblaze_assets.film.style import EMBER_DAYS, GLIDE_DAYS, NEW_DAYS, Style
 from backblaze_assets_tests.film.fleets import (
     START,
@@ -103,26 +105,23 @@ def test_a_ring_grows_around_a_failure_and_is_gone_after_its_life():
     known, layout = history(known_on(drives, on(81)), on(81), HD)[-1]
     layout = replace(layout, captions=())
     with_ring, without = Renderer(known, layout, HD), Renderer(calm, layout, HD)
-    x, y = with_ring.places.x[2], with_ring.places.y[2]
-    reach = []
-    for age in (0, 8, 20):
-        left, right = (drawing.frame(on(22 + age)).astype(int) for drawing in (with_ring, without))
-        differ = np.argwhere(np.abs(left - right)[HD.panel :].sum(axis=2) > 30)
-        reach.append(np.abs(differ - [y - HD.panel, x]).max())
-    assert reach[0] < reach[1] < reach[2]
-    late = on(22 + LIVES[1])
-    ringless = np.abs(with_ring.frame(late).astype(int) - without.frame(late))[HD.panel :]
-    square = with_ring.places.height[2] * with_ring.places.width[2]
-    assert 0 < (ringless.sum(axis=2) > 0).sum() <= square
+    at = with_ring.places
+    x, y = at.x[2] + at.width[2] // 2, at.y[2] + at.height[2] // 2
+    above = slice(HD.panel, y)  # the label, which is below, tells that no drive is left
+
+    def differing(age):
+        frames = [drawing.frame(on(22 + age)).astype(int) for drawing in (with_ring, without)]
+        return np.argwhere(np.abs(frames[0] - frames[1])[above].sum(axis=2) > 30)
+
+    reach = [(differing(age)[:, 1] - x).max() for age in (4, 12, 30)]
+    assert at.width[2] // 2 <= reach[0] < reach[1] < reach[2]
+    assert np.abs(differing(LIVES[1])[:, 1] - x).max() == at.width[2] // 2
 
 
 def test_about_as_many_rings_are_alive_however_many_drives_fail():
     random = np.random.default_rng(1)
     for failures in (3000, 30_000):
         on_day = np.sort(random.integers(0, 600, failures)).astype(np.int32)
-        from backblaze_assets.film.fleet import Drives
-        from backblaze_assets.film.rings import lives
-
         empty = np.full(failures, NEVER, np.int32)
         drives = Drives(START, {}, np.zeros_like(on_day), on_day, empty, empty.astype(np.int64))
         life = lives(drives)
@@ -131,21 +130,28 @@ def test_about_as_many_rings_are_alive_however_many_drives_fail():
     assert life.min() >= 0
 
 
-@given(
-    st.sampled_from(range(len(HISTORY))),
-    st.lists(st.integers(0, 91), min_size=2, max_size=5),
-    st.sampled_from(["1080p", "upright"]),
-)
-@settings(max_examples=8, deadline=None)
-def test_drawing_on_is_the_same_as_drawing_anew(number, days, name):
-    known, layout = HISTORY[number]
-    style = Style.named(name)
+def assert_same_as_anew(known, layout, style, days):
     kept = Renderer(known, layout, style)
-    for day in [*days, days[-1] + 1, days[-1] + 3]:
-        shown = layout.days[min(day, len(layout.days) - 1)]
+    for day in days:
         anew = Renderer(known, layout, style)
-        assert (kept.frame(shown) == anew.frame(shown)).all()
-        assert kept.encoded(shown) == anew.encoded(shown)
+        assert (kept.frame(day) == anew.frame(day)).all()
+        assert kept.encoded(day) == anew.encoded(day)
+
+
+@given(st.sampled_from(range(len(HISTORY))), st.lists(st.integers(0, 88), min_size=2, max_size=3))
+@settings(max_examples=6, deadline=None)
+def test_drawing_on_is_the_same_as_drawing_anew(number, days):
+    known, layout = HISTORY[number]
+    days = [min(day, len(layout.days) - 1) for day in [*days, days[-1] + 1, days[-1] + 3]]
+    assert_same_as_anew(known, layout, HD, [layout.days[day] for day in days])
+
+
+def test_drawing_on_an_upright_canvas_is_the_same_as_drawing_anew():
+    style = Style.named("upright")
+    known, layout = history(known_on(DRIVES, on(81)), on(81), style)[-1]
+    assert_same_as_anew(known, layout, style, layout.days[40:43])
+    with pytest.raises(DataError, match="another format"):
+        Renderer(known, layout, HD)
 
 
 @pytest.mark.parametrize("number", [1, 3, 5])
@@ -217,25 +223,18 @@ def test_a_caption_is_drawn_with_a_frame_around_its_block():
     assert tuple(left.tolist()) == HD.high
 
 
-def panel_words(layout, number):
-    """Pixels of the notice's place on a day."""
-    from backblaze_assets.film.panel import notice_of
-
-    return notice_of(layout, number)
-
-
 def test_partial_and_missing_days_are_said():
     _, layout = HISTORY[0]
     odd = ((30, 3), (31, 3), (32, 2), (50, 0))
     layout = replace(layout, odd_days=odd)
-    assert panel_words(layout, 29) == ""
-    assert panel_words(layout, 30) == "10 May 2013: only 3 % of the drives reported"
-    assert panel_words(layout, 32) == "Since 10 May 2013: only 3 % of the drives reported"
-    assert panel_words(layout, 40).startswith("10 May 2013 to 12 May 2013: only 3 %")
-    assert panel_words(layout, 50) == "No report on 30 May 2013: the day before stands"
+    assert notice_of(layout, 29) == ""
+    assert notice_of(layout, 30) == "10 May 2013: only 3 % of the drives reported"
+    assert notice_of(layout, 32) == "Since 10 May 2013: only 3 % of the drives reported"
+    assert notice_of(layout, 40).startswith("10 May 2013 to 12 May 2013: only 3 %")
+    assert notice_of(layout, 50) == "No report on 30 May 2013: the day before stands"
     cut = replace(layout, odd_days=tuple((day, -1) for day in range(82, 174)))
-    assert panel_words(cut, 174) == "No data: 1 July 2013 to 30 September 2013"
-    assert panel_words(cut, 300) == ""
+    assert notice_of(cut, 174) == "No data: 1 July 2013 to 30 September 2013"
+    assert notice_of(cut, 300) == ""
 
 
 def test_synthetic_data_are_called_so_on_the_picture():
