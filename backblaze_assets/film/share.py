@@ -1,6 +1,5 @@
 """What people share of a film: a poster, a loop, and the picture that a link shows."""
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -29,9 +28,9 @@ MOST_FRAMES = 180
 """Of a loop: they are spread over the whole film."""
 SECONDS = 12
 """How long a loop lasts."""
-LOOP_WIDTHS = (960, 800, 640, 480, 360, 240)
+LOOP_WIDTHS = (800, 640, 480, 360, 240)
 """Widths of the GIF to choose from: the first that is small enough."""
-WEBM_WIDTH = 1280
+WEBM_WIDTH = 960
 _GIF_HEAD = 13
 
 
@@ -89,7 +88,7 @@ def make_share(
         rate = max(1, round(len(chosen) / SECONDS))
         with tempfile.TemporaryDirectory() as work:
             for number, path in enumerate(chosen):
-                os.symlink(path.resolve(), Path(work, f"{number:04d}.jpg"))
+                Path(work, f"{number:04d}.jpg").symlink_to(path.resolve())
             source = ["-framerate", str(rate), "-i", str(Path(work, "%04d.jpg"))]
             _webm(source, unfinished / WEBM, stamped, style)
             width = _small_gif(source, unfinished / GIF, stamped, most_bytes)
@@ -131,7 +130,7 @@ def _webm(source: Sequence[str], target: Path, origin: Origin, style: Style) -> 
     _run(
         *source,
         *("-vf", f"scale={width}:-2:flags=lanczos,format=yuv420p"),
-        *("-c:v", "libvpx-vp9", "-crf", "34", "-b:v", "0", "-deadline", "good", "-cpu-used", "4"),
+        *("-c:v", "libvpx-vp9", "-crf", "34", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "7"),
         *("-threads", "1", "-row-mt", "0", "-metadata", f"comment={origin.to_json()}"),
         str(target),
     )
