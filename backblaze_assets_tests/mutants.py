@@ -79,20 +79,21 @@ def mutants_of(path: PurePosixPath, text: str) -> list[Mutant]:
         return starts[line - 1] + column
 
     found = []
-    for node, replacement in _changes(ast.parse(text)):
+    for node, replacement, *told in _changes(ast.parse(text)):
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         begin = place(node.lineno, node.col_offset)
         end = place(node.end_lineno, node.end_col_offset)
         changed = content[:begin] + replacement.encode() + content[end:]
-        what = f"{_short(ast.unparse(node))} → {_short(replacement)}"
+        what = told[0] if told else f"{_short(ast.unparse(node))} → {_short(replacement)}"
         source = text.splitlines()[node.lineno - 1].strip()
         found.append(Mutant(path, node.lineno, source, what, changed.decode()))
     return sorted(found, key=lambda mutant: (mutant.line, mutant.what))
 
 
 Place = ast.expr | ast.stmt
-Change = tuple[Place, str]
+Change = tuple[Place, str] | tuple[Place, str, str]
+"""What is replaced by what, and how to say that where the two are too long to show."""
 
 
 def _changes(tree: ast.Module) -> Iterator[Change]:
@@ -170,10 +171,12 @@ def _items(node: ast.expr) -> Iterator[Change]:
     match node:
         case ast.Dict() if len(node.keys) > 1:
             for index in range(len(node.keys)):
-                yield node, _changed(node, _remover("keys", index), _remover("values", index))
+                changed = _changed(node, _remover("keys", index), _remover("values", index))
+                yield node, changed, f"without item {index} of the mapping"
         case ast.List() | ast.Set() if len(node.elts) > 1:
             for index in range(len(node.elts)):
-                yield node, _changed(node, _remover("elts", index))
+                changed = _changed(node, _remover("elts", index))
+                yield node, changed, f"without {_short(ast.unparse(node.elts[index]))}"
         case ast.ListComp():
             yield from _reversed(node.generators[0].iter)
         case ast.Subscript(slice=ast.Slice() as bounds):
@@ -220,10 +223,16 @@ def _call(node: ast.Call) -> Iterator[Change]:
     if plain and len(node.args) > 1:
         first, second = ast.unparse(node.args[0]), ast.unparse(node.args[1])
         if first != second:
-            yield node, _changed(node, _swap)
+            name = _short(ast.unparse(node.func))
+            yield (
+                node,
+                _changed(node, _swap),
+                f"{name}({_short(first)}, {_short(second)} …) → swapped",
+            )
     for index, keyword in enumerate(node.keywords):
         if keyword.arg is not None:
-            yield node, _changed(node, _remover("keywords", index), bare=True)
+            changed = _changed(node, _remover("keywords", index), bare=True)
+            yield node, changed, f"{_short(ast.unparse(node.func))}() without {keyword.arg}"
 
 
 def _swap(call: ast.Call) -> None:
@@ -247,7 +256,7 @@ def _changed(node: ast.expr, *changes: Callable[..., None], bare: bool = False) 
     return text if bare or isinstance(new, ast.Call | ast.Subscript) else f"({text})"
 
 
-def _short(source: str, length: int = 70) -> str:
+def _short(source: str, length: int = 100) -> str:
     """One line that fits a table."""
     line = " ".join(source.split())
     return line if len(line) <= length else f"{line[: length // 2]} … {line[-length // 2 :]}"
