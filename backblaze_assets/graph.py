@@ -73,6 +73,7 @@ SAME_PERIOD = Reading("same period", _time_windows(), _windows(0, 0))
 SAME_DAY = Reading("same day", _time_windows(), _windows(0, 0), by_day=True)
 QUARTER_BEFORE = Reading("quarter before", _time_windows(-1, -1), _windows(-1, -1))
 TRAILING_YEAR = Reading("last four quarters", _time_windows(-3), _windows(-3, 0))
+FIVE_QUARTERS = Reading("last five quarters", _time_windows(-4), _windows(-4, 0))
 NEWEST = Reading(
     "newest", dg.LastPartitionMapping(), lambda calendar, up, _: calendar.keys(up)[-1:]
 )
@@ -83,7 +84,10 @@ class Source(Enum):
     """What an asset is made from beside other assets."""
 
     ZIP = "zip"
-    STYLE = "style"
+    LAYOUT_STYLE = "layout style"
+    FRAME_STYLE = "frame style"
+    PACE = "pace"
+    FILM_STYLE = "film style"
 
 
 @dataclass(frozen=True)
@@ -175,11 +179,15 @@ GRAPH: Mapping[str, Asset] = _graph(
     ),
     Asset(
         "film_layout",
-        NONE,
-        "where each model stands on the canvas",
-        files=("layout.json",),
-        reads={"drive_lifetimes": NEWEST},
-        sources=(Source.STYLE,),
+        QUARTERS,
+        "where each model's block stands, with its labels, captions and figures by day",
+        files=("{key}.json",),
+        reads={
+            "drive_lifetimes": SAME_PERIOD,
+            "daily_stats": FIVE_QUARTERS,
+            "film_layout": QUARTER_BEFORE,
+        },
+        sources=(Source.LAYOUT_STYLE,),
         group="film",
         kinds=frozenset({"json"}),
     ),
@@ -188,7 +196,8 @@ GRAPH: Mapping[str, Asset] = _graph(
         DAYS,
         "one JPEG",
         files=("{key}.jpg",),
-        reads={"drive_lifetimes": SAME_PERIOD, "film_layout": ALL},
+        reads={"drive_lifetimes": SAME_PERIOD, "film_layout": SAME_PERIOD},
+        sources=(Source.FRAME_STYLE,),
         group="film",
         pool="render",
         blocking=("frames_whole",),
@@ -200,6 +209,7 @@ GRAPH: Mapping[str, Asset] = _graph(
         "the quarter's frames as H.264",
         files=("{key}.mp4",),
         reads={"frames": SAME_PERIOD},
+        sources=(Source.PACE,),
         group="film",
         pool="encode",
         blocking=("clips_complete",),
@@ -208,13 +218,35 @@ GRAPH: Mapping[str, Asset] = _graph(
     Asset(
         "movie",
         NONE,
-        "the film",
-        files=("movie.mp4",),
-        reads={"movie_clip": ALL, "drive_lifetimes": NEWEST, "film_layout": ALL},
+        "the film, with title and end card, and its subtitles",
+        files=("movie.mp4", "movie.srt"),
+        reads={
+            "movie_clip": ALL,
+            "film_layout": ALL,
+            "drive_lifetimes": ALL,
+            "afr_table": NEWEST,
+        },
+        sources=(Source.FILM_STYLE,),
         group="film",
         pool="encode",
         errors=("film_complete", "film_plays"),
         kinds=frozenset({"mp4"}),
+    ),
+    Asset(
+        "share",
+        NONE,
+        "poster, link picture and loops (WebM, GIF) for showing the film elsewhere",
+        files=tuple(f"film/{it}" for it in ("poster.png", "link.png", "loop.webm", "loop.gif")),
+        reads={
+            "frames": ALL,
+            "film_layout": ALL,
+            "drive_lifetimes": NEWEST,
+            "afr_table": NEWEST,
+        },
+        sources=(Source.FILM_STYLE,),
+        group="film",
+        pool="encode",
+        kinds=frozenset({"png", "gif"}),
     ),
 )
 """All assets, in an order in which they can be made."""

@@ -1,6 +1,6 @@
 """What the assets share: the data folder, seen once, and the film's style."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -21,18 +21,20 @@ class Data:
 
     Attributes:
         root: absolute path of the folder with the zips and all results.
-        film: the film's format, `1080p` or `2160p`.
+        film: the film's format, `1080p`, `2160p` or `upright`.
+        pace: days a second that the film shows.
         url: where zips are downloaded from.
     """
 
     root: Path
     film: str = "1080p"
+    pace: int = 60
     url: str = BASE_URL
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Data":
         """The resource for the given settings."""
-        return cls(root=settings.data, film=settings.film, url=settings.url)
+        return cls(settings.data, settings.film, settings.pace, settings.url)
 
     @property
     def folder(self) -> DataFolder:
@@ -47,12 +49,16 @@ class Data:
     @property
     def style(self) -> Style:
         """How the film looks."""
-        return Style.named(self.film)
+        return Style.named(self.film, self.pace)
 
     @cached_property
     def view(self) -> View:
         """What the folder had when it was first looked at through this object."""
         return View.of(self.root)
+
+    def seen_anew(self) -> "Data":
+        """The same, with another look at the folder."""
+        return replace(self)
 
     def lineage(self, instance: dg.DagsterInstance) -> Lineage:
         """How everything stands now by the instance's records, for what was seen of the folder."""

@@ -68,14 +68,14 @@ def _csv(chance: random.Random) -> bytes:
     ]
     if chance.random() < 0.02:
         rows.append(chance.choice(["x\n", ",", '"', "1," * 8]) * chance.choice([10**5, 10**6]))
-    header = chance.choice([HEADER, HEADER, HEADER.upper(), HEADER.replace(",", ";")])
+    header = chance.choice([*[HEADER] * 20, HEADER.upper(), HEADER.replace(",", ";")])
     content = csv(*rows, header=header, end=chance.choice(["\n", "\r\n", "\r"]))
     return _mutated(chance, content)
 
 
 def _zip(chance: random.Random, contents: dict[date, bytes]) -> bytes:
     target = io.BytesIO()
-    method = chance.choice([zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_BZIP2])
+    method = chance.choice([zipfile.ZIP_DEFLATED] * 5 + [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2])
     with zipfile.ZipFile(target, "w", method) as file:
         for day, content in contents.items():
             top = chance.choice(["", "a/", "a\\", "é/", "__MACOSX/._"])
@@ -86,8 +86,8 @@ def _zip(chance: random.Random, contents: dict[date, bytes]) -> bytes:
 
 
 def _mutated(chance: random.Random, content: bytes) -> bytes:
-    """`content`, half of the time as it is, with a few changes otherwise."""
-    if chance.random() < 0.5:
+    """`content`, most of the time as it is, with a few changes otherwise."""
+    if chance.random() < 0.7:
         return content
     changed = bytearray(content)
     for _ in range(chance.choice([1, 1, 2, 8])):

@@ -1,42 +1,49 @@
-"""Where each model's block of drives stands on the film's canvas.
+"""Where each model's block of drives stands on the film's canvas, one partition a quarter.
 
-A fold over the quarters in order: new models are placed and blocks grow into the room left for
-them, and everything is packed anew only when something no longer fits. Frames depend on the last
-packing alone, so the data version is that of the packing: a new quarter normally changes nothing.
+Each quarter continues the one before it: blocks grow into room that is left for them, and when a
+quarter no longer fits, a new era begins, in which everything is smaller. So a later quarter changes
+nothing of an earlier one. With the blocks stand their labels, the captions and the figures by day.
 """
 
-import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from backblaze_assets.drive_stats.lifetimes import Lifetimes
-from backblaze_assets.files.atomic import write_atomic
-from backblaze_assets.files.origin import KEY, digest
-from backblaze_assets.film.layout import Layout, build, censuses
+from backblaze_assets.files.origin import digest
+from backblaze_assets.film.layout import FilmLayout, extend, measures, read_layout, write_layout
+from backblaze_assets.film.style import Style
+from backblaze_assets.lineage.metadata import table
 from backblaze_assets.lineage.step import Part, Step
 
 
 def film_layout(step: Step) -> None:
-    """Lay the film out, from the first quarter to the newest."""
+    """Lay the film out quarter by quarter."""
+    held: dict[Path, FilmLayout] = {}  # the last quarter, which the next one continues
     for part in step.parts():
         with step.making(part.key):
+            before = next(iter(part.inputs.get("film_layout", {}).values()), None)
+            previous = (held.get(before) or read_layout(before)) if before else None
             lifetimes = Lifetimes.load(part.input("drive_lifetimes"))
-            quarters = lifetimes.days["quarter"].unique().sort().to_list()
-            layout = build(censuses(lifetimes.drives, quarters), step.style)
-            version = digest([layout.anchor, step.style.version])
-            content = {
-                KEY: json.loads(part.origin.with_data_version(version).to_json()),
-                "layout": json.loads(layout.to_json()),
-            }
-            write_atomic(part.path, json.dumps(content, indent=1).encode())
-            step.made(part, version, layout)
+            daily = pl.read_parquet(
+                list(part.inputs["daily_stats"].values()),
+                columns=["date", "model", "drives", "failures"],
+                glob=False,
+            )
+            layout = extend(previous, part.day, lifetimes, daily, step.style)
+            version = digest([layout.to_json()])
+            write_layout(part.path, layout, part.origin.with_data_version(version))
+            step.made(part, version, (layout, lifetimes.drives, step.style))
+            held = {part.path: layout}
 
 
-def metadata(_: Part, layout: Layout) -> Mapping[str, Any]:
-    """How full the canvas is."""
+def metadata(_: Part, made: tuple[FilmLayout, pl.DataFrame, Style]) -> Mapping[str, Any]:
+    """How full the canvas is, how small a drive, how many move; then what the captions say."""
+    layout, drives, style = made
+    said = [{"from": str(caption.since), "text": caption.text} for caption in layout.captions]
     return {
-        "models": len({segment.model for segment in layout.segments}),
-        "cell_px": layout.cell,
-        "slots": sum(segment.slots for segment in layout.segments),
-        "anchor": layout.anchor,
+        **measures(layout, drives, style),
+        **({"captions": table(said)} if said else {}),
     }

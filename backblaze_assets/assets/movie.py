@@ -1,19 +1,20 @@
-"""The film: all clips joined without encoding them again, and a second in which it fades out."""
+"""The film: title, all clips joined without encoding them again, end card; subtitles, chapters."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
-from backblaze_assets.files.origin import Origin
+from backblaze_assets.files.atomic import write_atomic
 from backblaze_assets.film import quality
-from backblaze_assets.film.encode import encode_jpegs, join_clips
+from backblaze_assets.film.encode import ClipReport
 from backblaze_assets.film.layout import read_layout
-from backblaze_assets.film.probe import VideoInfo, probe
-from backblaze_assets.film.render import render_closing, thumbnail
+from backblaze_assets.film.movie import Part as Quarter
+from backblaze_assets.film.movie import make_movie
+from backblaze_assets.film.render import thumbnail
 from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import picture
 from backblaze_assets.lineage.status import SOURCES
@@ -32,7 +33,7 @@ class Film:
         sources: SHA-256 of each zip, by file name.
     """
 
-    video: VideoInfo
+    video: ClipReport
     poster: Path
     first_day: str
     last_day: str
@@ -40,22 +41,24 @@ class Film:
 
 
 def movie(step: Step) -> None:
-    """Join the clips in the order of their quarters, and the closing frames."""
+    """Join title, clips in the order of their quarters, closing frames and end card."""
     for part in step.parts():
         with step.making(part.key):
-            clips = list(part.inputs["movie_clip"].values())
-            layout = read_layout(part.input("film_layout"))
+            clips, layouts = part.inputs["movie_clip"], part.inputs["film_layout"]
+            lifetimes = part.inputs["drive_lifetimes"]
+            quarters = [
+                Quarter(clip, lifetimes[key], read_layout(layouts[key]))
+                for key, clip in sorted(clips.items(), key=str)
+            ]
+            afr = pl.read_parquet(part.input("afr_table"), glob=False)
             origin = replace(part.origin, sources=_sources(step))
-            with tempfile.TemporaryDirectory() as folder:
-                ending = Path(folder) / "ending.mp4"
-                closing = render_closing(part.input("drive_lifetimes"), layout, step.style)
-                encode_jpegs(closing, ending, step.style.fps, origin)
-                join_clips([*clips, ending], part.path, origin)
-            video = probe(part.path)
+            models = afr.filter(pl.col("kind") == "model")
+            written, words = make_movie(quarters, models, part.path, step.style, origin)
+            write_atomic(part.path.with_suffix(".srt"), words.encode())
             days = [str(key) for key in step.lineage.expected("frames")]
             poster = step.path("frames", days[-1])
-            film = Film(video, poster, days[0], days[-1], origin.sources)
-            step.made(part, Origin.from_json(video.comment).data_version, film)
+            film = Film(written, poster, days[0], days[-1], origin.sources)
+            step.made(part, written.data_version, film)
 
 
 def _sources(step: Step) -> dict[str, str]:
@@ -84,12 +87,12 @@ def metadata(part: Part, film: Film) -> Mapping[str, Any]:
 def film_complete(scope: Scope) -> Verdict:
     """The film has a frame for each day and the closing frames, and lasts as long as they take."""
     days = len(scope.lineage.expected("frames"))
-    return quality.film_complete(scope.file(scope.made[0]), days, scope.style)
+    return quality.film_complete(scope.path("movie", "movie.mp4"), days, scope.style)
 
 
 def film_plays(scope: Scope) -> Verdict:
     """The film is H.264 in yuv420p of the canvas's size, with the index in front of the frames."""
-    return quality.film_plays(scope.file(scope.made[0]), scope.style)
+    return quality.film_plays(scope.path("movie", "movie.mp4"), scope.style)
 
 
 CHECKS = (film_complete, film_plays)

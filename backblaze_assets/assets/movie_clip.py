@@ -1,4 +1,4 @@
-"""The film of one quarter: its frames as H.264, 60 of them a second."""
+"""The film of one quarter: its frames as H.264, 60 days a second unless the pace is another."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ def movie_clip(step: Step) -> None:
             for part in parts
             if not kept(part.path, part.origin)
         ]
-        encode_clips(jobs, step.style.fps)
+        encode_clips(jobs, step.style.fps, repeat=step.style.frames_a_day)
         for part in parts:
             video = probe(part.path)
             step.made(part, Origin.from_json(video.comment).data_version, video)

@@ -55,7 +55,7 @@ def keep_up_to_date_sensor(data: Data, port: int) -> dg.SensorDefinition:
         seen = _seen(data.root, context.instance)
         if before.get("seen") == seen and before.get("loaded") == loaded:
             return _skip(before["note"], before)
-        fresh = Data(data.root, data.film, data.url)
+        fresh = data.seen_anew()
         notes = [_show_new_partitions(context, data.view, fresh.view, port, loaded)]
         if notes[0] and _is_edited(loaded):
             return _skip(notes[0], {"seen": seen, "loaded": loaded, "note": notes[0]})

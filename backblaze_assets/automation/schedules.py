@@ -73,7 +73,7 @@ def nightly_schedule(data: Data, limit: int) -> dg.ScheduleDefinition:
     ) -> list[dg.RunRequest] | dg.SkipReason:
         if is_at_work(context.instance):
             return dg.SkipReason("Runs are at work; what they leave is for the next time.")
-        lineage = Data(data.root, data.film, data.url).lineage(context.instance)
+        lineage = data.seen_anew().lineage(context.instance)
         night = str(context.scheduled_execution_time.date())
         found = agenda(lineage, context.instance, night, limit)
         if found.requests:

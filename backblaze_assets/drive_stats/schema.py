@@ -88,6 +88,11 @@ def column_names(header: str, where: str) -> list[str]:
             f"{where}, line 1: {_cause(header)}no column {', '.join(missing)}. The header must "
             f"name {', '.join(REQUIRED)}; it begins with {header[:80]!r}."
         )
+    odd = next((name for name in names if not name.isprintable()), None)
+    if odd is not None:
+        raise DataError(
+            f"{where}, line 1: control characters in the name {odd!r}. Mend the header."
+        )
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(
@@ -108,11 +113,6 @@ def _fields(header: str, where: str) -> list[str]:
         raise DataError(
             f"{where}, line 1: a name of more than {LONGEST_NAME} characters. It is not a CSV of "
             f"daily drive statistics; it begins with {header[:80]!r}."
-        )
-    odd = next((name for name in fields if not name.strip().isprintable()), None)
-    if odd is not None:
-        raise DataError(
-            f"{where}, line 1: control characters in the name {odd!r}. Mend the header."
         )
     return fields
 

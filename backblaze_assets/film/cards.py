@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 from PIL import Image, ImageDraw
 
-from backblaze_assets.drive_stats.afr import afr_percent
+from backblaze_assets.drive_stats.rates import afr_percent
 from backblaze_assets.film import panel, text
 from backblaze_assets.film.layout import FilmLayout, short_names
 from backblaze_assets.film.render import open_renderer

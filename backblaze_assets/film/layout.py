@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ import polars as pl
 from backblaze_assets.drive_stats.lifetimes import Lifetimes
 from backblaze_assets.drive_stats.models import UNKNOWN_MAKER, display_model
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.atomic import write_atomic
+from backblaze_assets.files.origin import KEY, Origin
 from backblaze_assets.film import captions, rates, words
 from backblaze_assets.film.captions import Caption, Memory
 from backblaze_assets.film.fleet import NEVER, Drives, running
@@ -864,3 +867,22 @@ def measures(layout: FilmLayout, drives: pl.DataFrame, style: Style) -> dict[str
         "room": round(sum(block.slots for block in packing.blocks) * cell / area, 4),
         "moved": round(moved, 4),
     }
+
+
+def write_layout(path: Path, layout: FilmLayout, origin: Origin) -> None:
+    """Write a layout as JSON, with what the file says of itself, whole or not at all."""
+    text = f'{{"{KEY}": {origin.to_json()},\n"layout": {layout.to_json()}}}\n'
+    write_atomic(path, text.encode())
+
+
+def read_layout(path: Path) -> FilmLayout:
+    """The layout that `write_layout` wrote.
+
+    Raises:
+        DataError: the file is something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return FilmLayout.from_json(json.dumps(content["layout"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} is no layout: {error}. Materialize film_layout again.") from error

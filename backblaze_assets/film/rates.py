@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from backblaze_assets.drive_stats.afr import afr_percent, poisson_interval
+from backblaze_assets.drive_stats.rates import afr_percent, poisson_interval
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]

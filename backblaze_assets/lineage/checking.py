@@ -56,9 +56,9 @@ class Scope:
         """The partitions as dates; none for an asset without partitions."""
         return [day_of(made.partition) for made in self.made if made.partition]
 
-    def path(self, asset: str, day: date | str) -> Path:
-        """The folder of a partition that has one."""
-        return self.view.folder.path(asset, str(day))
+    def path(self, asset: str, name: date | str) -> Path:
+        """A file or folder of an asset by its name, such as the day that a folder is named after."""
+        return self.view.folder.path(asset, str(name))
 
     def file(self, made: Materialization) -> Path:
         """The one file of a partition."""

@@ -113,8 +113,15 @@ class Lineage:
         return str(made.metadata[DAY_VERSIONS].get(day, NO_REPORT)) if made else ABSENT
 
     def _source_version(self, source: Source, key: Key) -> str:
-        if source is Source.STYLE:
-            return self.style.version
+        match source:
+            case Source.LAYOUT_STYLE:
+                return self.style.layout_version
+            case Source.FRAME_STYLE:
+                return self.style.frame_version
+            case Source.PACE:
+                return str(self.style.frames_a_day)
+            case Source.FILM_STYLE:
+                return self.style.version
         archive = self.view.archives.get(day_of(key))
         return archive.version(day_of(key)) if archive else ABSENT
 
