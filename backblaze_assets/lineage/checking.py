@@ -57,7 +57,7 @@ class Scope:
         return [day_of(made.partition) for made in self.made if made.partition]
 
     def path(self, asset: str, name: date | str) -> Path:
-        """A file or folder of an asset by its name, such as the day that a folder is named after."""
+        """A file or folder of an asset by its name, such as a day."""
         return self.view.folder.path(asset, str(name))
 
     def file(self, made: Materialization) -> Path:
