@@ -515,7 +515,7 @@ def fleet(inputs: Inputs) -> str:
 def _stack(inputs: Inputs, kind: str, title: str) -> str:
     quarters = sorted(inputs.tables)
     rows = inputs.series.filter(pl.col("kind") == kind)
-    if len(quarters) < 2:
+    if len(quarters) < 2 or rows.is_empty():
         return ""
     counts = {
         group: [
@@ -750,8 +750,11 @@ def _name(inputs: Inputs, row: Mapping[str, Any]) -> str:
 def _head(
     title: str, *, text: bool = False, mid: bool = False, far: bool = False, sorts: bool = True
 ) -> str:
-    inside = tag("button", title, type="button") if sorts and title else title
-    return tag("th", inside, scope="col", class_=_classes(text=text, mid=mid, far=far))
+    classes = _classes(text=text, mid=mid, far=far)
+    if not title:
+        return tag("td", class_=classes)
+    inside = tag("button", title, type="button") if sorts else title
+    return tag("th", inside, scope="col", class_=classes)
 
 
 def _cell(
@@ -770,7 +773,7 @@ def _cell(
 def _table(heads: str, rows: str) -> str:
     """A table that scrolls by itself where the page is too narrow."""
     head, body = tag("thead", tag("tr", heads)), tag("tbody", rows)
-    return tag("div", tag("table", head + body), class_="wide", tabindex="0", role="group")
+    return tag("div", tag("table", head + body), class_="wide", tabindex="0")
 
 
 def _classes(*, text: bool, mid: bool, far: bool) -> str | None:
