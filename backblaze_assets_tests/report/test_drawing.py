@@ -1,5 +1,6 @@
 """Axes and marks of the report's charts."""
 
+import itertools
 import re
 from xml.etree import ElementTree as ET
 
@@ -86,6 +87,14 @@ def test_layers_stand_on_each_other():
     bottom_of_second = second.removeprefix("M").removesuffix("Z").split("L")[5:]
     assert bottom_of_second == top_of_first[::-1]
     assert second.split("L")[4].split()[1] == f"{FRAME.y(6):.1f}"
+
+
+def test_labels_of_thin_layers_do_not_lie_on_each_other():
+    layers = [(name, "s1", [0.1] * 5) for name in "abcd"]
+    chart = ET.fromstring(stacked_areas(FRAME, layers))
+    labels = next(each for each in chart if each.get("class") == "labels")
+    places = [float(each.get("y")) for each in labels]
+    assert all(below - above >= 13 for below, above in itertools.pairwise(places))
 
 
 def test_bands_and_dots_are_well_formed():
