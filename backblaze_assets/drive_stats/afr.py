@@ -142,13 +142,22 @@ def afr_table(
     )
     models = lifetimes.models().with_columns(capacity_tb=(pl.col("capacity_bytes") / 1e12).round(2))
     lives = _lives(lifetimes)
+    end = _at_end(lifetimes)
     of_model = {
-        window: _counts(lifetimes, lives, recent.filter(pl.col("date") >= start), window, start)
+        window: _counts(
+            lifetimes, lives, end, recent.filter(pl.col("date") >= start), window, start
+        )
         for window, start in starts.items()
     }
+    days = lifetimes.spells.group_by("model").agg(
+        pl.col("first_seen").min(), pl.col("last_seen").max()
+    )
+    models = models.join(days, on="model")
+    # Drives that were seen under two models of one group must not count twice.
+    again = lifetimes.spells.filter(pl.col("serial_number").is_duplicated())
     table = _with_rates(
         pl.concat(
-            _roll_up(of_model[window], models, lifetimes.spells, kind, window, start)
+            _roll_up(of_model[window], models, again, kind, window, start)
             for kind in GROUPS
             for window, start in starts.items()
         )
@@ -354,8 +363,25 @@ def _lives(lifetimes: Lifetimes) -> pl.DataFrame:
     )
 
 
+def _at_end(lifetimes: Lifetimes) -> pl.DataFrame:
+    """Per model: drives_end, and hours_end, the sum of their ages."""
+    last = lifetimes.days.filter("reported")["date"][-1]
+    since = (pl.lit(last) - pl.coalesce("hours_on", "first_seen")).dt.total_days()
+    hours = pl.col("power_on_hours").fill_null(0) + 24 * since
+    return (
+        in_service(lifetimes, last)
+        .group_by("model")
+        .agg(drives_end=pl.len().cast(pl.Int64), hours_end=hours.sum())
+    )
+
+
 def _counts(
-    lifetimes: Lifetimes, lives: pl.DataFrame, recent: pl.DataFrame, window: Window, start: date
+    lifetimes: Lifetimes,
+    lives: pl.DataFrame,
+    end: pl.DataFrame,
+    recent: pl.DataFrame,
+    window: Window,
+    start: date,
 ) -> pl.DataFrame:
     """What can be added up, by model, of those with a drive day in the window."""
     seen = lifetimes.spells.filter(pl.col("last_seen") >= start)
@@ -365,16 +391,6 @@ def _counts(
         exposure = recent.group_by("model").agg(
             drive_days=pl.col("drives").sum(), failures=pl.col("failures").sum()
         )
-    last = lifetimes.days.filter("reported")["date"][-1]
-    hours = (
-        pl.coalesce("power_on_hours", 0)
-        + 24 * (pl.lit(last) - pl.coalesce("hours_on", "first_seen")).dt.total_days()
-    )
-    end = (
-        in_service(lifetimes, last)
-        .group_by("model")
-        .agg(drives_end=pl.len().cast(pl.Int64), hours_end=hours.sum())
-    )
     added = _count(lives.filter(pl.col("first_seen") >= start), "model", "drives_added")
     removed = _count(lives.filter(pl.col("removed_on") >= start), "last_model", "drives_removed")
     told = pl.col("hours_at_failure")
@@ -401,32 +417,36 @@ def _count(rows: pl.DataFrame, model: str, name: str) -> pl.DataFrame:
 def _roll_up(
     counts: pl.DataFrame,
     models: pl.DataFrame,
-    spells: pl.DataFrame,
+    again: pl.DataFrame,
     kind: str,
     window: Window,
     start: date,
 ) -> pl.DataFrame:
-    """The rows of one kind and window of `afr_table`, without the rates and `status`."""
+    """The rows of one kind and window of `afr_table`, without the rates and `status`.
+
+    Args:
+        counts: what can be added up, by model.
+        models: every model, with its first and last day.
+        again: spells of the drives that have several.
+        kind: what a row is about.
+        window: over what.
+        start: first day of the window.
+    """
     if kind != "model":
         models = models.filter(pl.col("boot") == (kind == "boot"))
     groups = models.with_columns(group=GROUPS[kind])
-    days = spells.group_by("model").agg(pl.col("first_seen").min(), pl.col("last_seen").max())
     table = (
         groups.join(counts, on="model")
-        .join(days, on="model")
         .group_by("group")
         .agg(
             pl.col(_KEPT[kind]).first(),
             pl.col("first_seen").min(),
             pl.col("last_seen").max(),
-            pl.all().exclude("group", "first_seen", "last_seen", *models.columns).sum(),
+            pl.all().exclude("group", *models.columns).sum(),
         )
     )
-    # Drives that were seen under two models of one group must not count twice.
-    again = pl.col("serial_number").is_duplicated()
     several = (
-        spells.filter(pl.col("last_seen") >= start)
-        .filter(again)
+        again.filter(pl.col("last_seen") >= start)
         .join(groups.select("model", "group"), on="model")
         .group_by("group")
         .agg(counted_again=pl.len() - pl.col("serial_number").n_unique())

@@ -8,6 +8,9 @@ from backblaze_assets.report.text import tag
 ENDS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 50, 60, 80, 100)
 """Where an axis may end."""
 
+_LINE = 13
+"""From one label to the next."""
+
 _INSIDE = 0.85
 """The share of upper bounds that an axis must hold; what goes over ends in an arrowhead."""
 
@@ -206,16 +209,16 @@ def stacked_areas(frame: Frame, layers: Sequence[tuple[str, str, Sequence[float]
     """
     base = [0.0] * frame.places
     parts, labels = [], []
+    free = float(frame.height)
     for label, name, values in layers:
         top = [low + value for low, value in zip(base, values, strict=True)]
         outline = [f"{frame.x(place):.1f} {frame.y(value):.1f}" for place, value in enumerate(top)]
         back = [f"{frame.x(place):.1f} {frame.y(value):.1f}" for place, value in enumerate(base)]
         parts.append(tag("path", d=f"M{'L'.join([*outline, *reversed(back)])}Z", class_=name))
         if label:
-            middle = frame.y((top[-1] + base[-1]) / 2)
-            labels.append(
-                tag("text", label, x=frame.width - frame.right + 8, y=f"{middle + 4:.1f}")
-            )
+            middle = min(frame.y((top[-1] + base[-1]) / 2) + 4, free)
+            free = middle - _LINE
+            labels.append(tag("text", label, x=frame.width - frame.right + 8, y=f"{middle:.1f}"))
         base = top
     return frame.drawn(
         tag("g", "".join(parts), class_="areas") + tag("g", "".join(labels), class_="labels")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from typing import Any
 
 import polars as pl
 
@@ -24,6 +25,7 @@ class Inputs:
         quarter: first day of the newest quarter.
         tables: `afr_table` of it and of all quarters before it that there are.
         survival: `survival` of the newest quarter.
+        age_adjusted: `for_its_age` of the twelve months that end with the newest quarter.
         days: `Lifetimes.days` of the newest quarter.
         reconciled: ours beside the published figures; without rows for made-up data.
         provenance: what the page was made from: a name and a text each.
@@ -33,6 +35,7 @@ class Inputs:
     quarter: date
     tables: Mapping[date, pl.DataFrame]
     survival: pl.DataFrame
+    age_adjusted: pl.DataFrame
     days: pl.DataFrame
     reconciled: pl.DataFrame
     provenance: Sequence[tuple[str, str]] = ()
@@ -69,6 +72,12 @@ class Inputs:
         """The published models beside the rest of them (`against_the_rest`), by upper bound."""
         rows = self.rows("model", window, quarter)
         return against_the_rest(rows.filter(pl.col("status") == PUBLISHED)).sort("afr_high")
+
+    @cached_property
+    def for_its_age(self) -> dict[str, dict[str, Any]]:
+        """Rows of `age_adjusted` in which something is said, by model."""
+        told = self.age_adjusted.drop_nulls("verdict")
+        return {row["model"]: row for row in told.iter_rows(named=True)}
 
     @cached_property
     def series(self) -> pl.DataFrame:

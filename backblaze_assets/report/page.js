@@ -37,7 +37,7 @@ filter?.addEventListener("input", () => {
   }
 });
 const openTarget = () => {
-  const section = location.hash && document.getElementById(location.hash.slice(1));
+  const section = location.hash ? document.getElementById(location.hash.slice(1)) : null;
   for (let each = section; each; each = each.parentElement) if (each.tagName === "DETAILS") each.open = true;
   section?.scrollIntoView();
 };

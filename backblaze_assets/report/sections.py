@@ -104,6 +104,7 @@ def _ranking_table(inputs: Inputs, window: Window) -> str:
         _head("AFR"),
         f'<th class="plot" scope="col">95 % interval{axis(end)}</th>',
         _head("from - to, %", far=True, sorts=False),
+        *([_head("For its age", far=True)] if window == "year" else []),
         _head("12-month rate", far=True, sorts=False),
     ]
     rows = "".join(
@@ -131,6 +132,7 @@ def _ranking_table(inputs: Inputs, window: Window) -> str:
                         class_="plot",
                     ),
                     _cell(f"{decimals(row['afr_low'])} - {decimals(row['afr_high'])}", far=True),
+                    *([_for_its_age(inputs, row["model"])] if window == "year" else []),
                     _cell(sparkline(_rates(inputs, "model", row["group"])), far=True),
                 ]
             ),
@@ -193,6 +195,7 @@ def watch_list(inputs: Inputs) -> str:
         _head("Drives", mid=True, sorts=False),
         _head("AFR", sorts=False),
         _head("Times the rest", sorts=False),
+        _head("For its age", mid=True, sorts=False),
         _head("Excess failures", text=True, sorts=False),
         _head("On the list since", mid=True, sorts=False),
         _head("12-month rate", far=True, sorts=False),
@@ -212,6 +215,7 @@ def watch_list(inputs: Inputs) -> str:
                         f"{row['times_the_rest']:.1f} "
                         f"<small>(≥ {row['afr_low'] / row['rest_afr']:.1f})</small>"
                     ),
+                    _for_its_age(inputs, row["model"], mid=True, watched=True),
                     _cell(
                         tag(
                             "span",
@@ -236,10 +240,23 @@ def watch_list(inputs: Inputs) -> str:
         + tag(
             "p",
             f"With {ranked.height} models about {0.025 * ranked.height:.1f} would stand here by "
-            "chance alone. In brackets: at least.",
+            "chance alone. In brackets: at least. For its age: failures over those that other "
+            "models' drives of the same age would have had; “old” where a model is on this list "
+            "only because the others are younger.",
             class_="note",
         )
     )
+
+
+def _for_its_age(inputs: Inputs, model: str, *, mid: bool = False, watched: bool = False) -> str:
+    """How often a model failed beside others of the same age; `old` where that acquits it."""
+    row = inputs.for_its_age.get(model)
+    if row is None:
+        return _cell(NOTHING, far=not mid, mid=mid, value=None)
+    old = " <small>old</small>" if watched and row["verdict"] != "above" else ""
+    colour = row["verdict"] if row["verdict"] in ("above", "below") else ""
+    said = f"{row['for_its_age']:.2f}{old}"
+    return _cell(said, far=not mid, mid=mid, name=colour, value=row["for_its_age"])
 
 
 def _on_the_list_since(inputs: Inputs) -> dict[str, str]:
@@ -498,7 +515,7 @@ def fleet(inputs: Inputs) -> str:
 def _stack(inputs: Inputs, kind: str, title: str) -> str:
     quarters = sorted(inputs.tables)
     rows = inputs.series.filter(pl.col("kind") == kind)
-    if len(quarters) < 2:
+    if len(quarters) < 2 or rows.is_empty():
         return ""
     counts = {
         group: [
@@ -733,8 +750,11 @@ def _name(inputs: Inputs, row: Mapping[str, Any]) -> str:
 def _head(
     title: str, *, text: bool = False, mid: bool = False, far: bool = False, sorts: bool = True
 ) -> str:
-    inside = tag("button", title, type="button") if sorts and title else title
-    return tag("th", inside, scope="col", class_=_classes(text=text, mid=mid, far=far))
+    classes = _classes(text=text, mid=mid, far=far)
+    if not title:
+        return tag("td", class_=classes)
+    inside = tag("button", title, type="button") if sorts else title
+    return tag("th", inside, scope="col", class_=classes)
 
 
 def _cell(
@@ -753,7 +773,7 @@ def _cell(
 def _table(heads: str, rows: str) -> str:
     """A table that scrolls by itself where the page is too narrow."""
     head, body = tag("thead", tag("tr", heads)), tag("tbody", rows)
-    return tag("div", tag("table", head + body), class_="wide", tabindex="0", role="group")
+    return tag("div", tag("table", head + body), class_="wide", tabindex="0")
 
 
 def _classes(*, text: bool, mid: bool, far: bool) -> str | None:

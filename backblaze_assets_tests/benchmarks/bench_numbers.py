@@ -9,9 +9,10 @@ columns, in the process) because the machine was busy; what is used is marked wi
                 of serial number and model 3.3; by Categorical codes 2.9; by a hash of all three
                 1.8, and 3.5 with the names that belong to it.
                 Drives numbered by an own hash table, arrays written at their numbers: 1.9; the
-                same with one random write a row and day 1.5; power-on hours of Sundays and
-                quarters' ends only 1.2 *. Rows of real files keep their order from day to day
-                (99.98 % of neighbours), but finding where they do not takes as long as the table.
+                same with one random write a row and day 1.5 *; power-on hours of Sundays and
+                quarters' ends only 1.2, but early failures then have no age. Rows of real files
+                keep their order from day to day (99.98 % of neighbours), but finding where they do
+                not takes as long as the table.
     daily stats one query a day 0.7; in two threads 0.7; dictionaries from Arrow 0.65; one query for
                 64 days, by date, model and capacity 0.5 *; by a hash of these 0.4 without names.
                 Makers and capacities for all days at once save 0.3 *.

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from datetime import date, timedelta
+from datetime import date
 
 import polars as pl
 import pytest
@@ -16,61 +16,16 @@ from backblaze_assets.cli.afr import (
     report,
     title,
 )
-from backblaze_assets.drive_stats.afr import AFR_SCHEMA, afr_table
-from backblaze_assets.drive_stats.daily import write_daily_stats
-from backblaze_assets.drive_stats.lifetimes import extend
+from backblaze_assets.drive_stats.afr import AFR_SCHEMA
 from backblaze_assets.errors import DataError
-from backblaze_assets.files.origin import Origin
-from backblaze_assets_tests.drive_stats.raw import Row, by_quarter, days_from, write_days
+from backblaze_assets_tests.drive_stats.tables import three_quarters
 
-SIZES = {
-    "ST4000DM000": 4_000_787_030_016,
-    "WDC WUH721414ALE6L4": 14_000_519_643_136,
-    "Seagate BarraCuda SSD ZA250CM10002": 250_059_350_016,
-    "ST8000DM002": 8_001_563_222_016,
-    "ST6000DX000": 6_001_175_126_016,
-}
-LAST = date(2014, 6, 30)
 Q4, Q1, Q2 = date(2013, 10, 1), date(2014, 1, 1), date(2014, 4, 1)
-ORIGIN = Origin("afr_table", None, "code")
-
-
-def drives(quarter, day):
-    """130 and 60 drives of three models; too few, retired and boot drives; some that fail."""
-    counts = {"ST4000DM000": 130, "Hitachi HDS722020ALA330": 60, "WDC WUH721414ALE6L4": 60}
-    counts |= {"Seagate BarraCuda SSD ZA250CM10002": 8, "ST8000DM002": 7}
-    if quarter == Q4:
-        counts["ST6000DX000"] = 50
-    failing = {Q4: 1, Q1: 30, Q2: 2}[quarter]
-    for model, count in counts.items():
-        for number in range(count):
-            gone = {Q4: 0, Q1: 1, Q2: 31}[quarter]  # of the first model, that failed before
-            if model == "ST4000DM000" and number < gone:
-                continue
-            fails = model == "ST4000DM000" and number < gone + failing
-            fails = fails or (model.startswith("WDC") and number == quarter.month)
-            last = day.day in (30, 31) and (day + timedelta(days=1)).day == 1
-            size = SIZES.get(model, 2_000_398_934_016)
-            yield Row(f"{model} {number}", model, size, int(fails and last), 9_000 + number)
 
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    """Ten days of each of three quarters; in the second one, one model fails far more often."""
-    folder = tmp_path_factory.mktemp("afr")
-    fleet = {}
-    for quarter, last in ((Q4, date(2013, 12, 31)), (Q1, date(2014, 3, 31)), (Q2, LAST)):
-        for day in days_from(last - timedelta(days=9), 10):
-            fleet[day] = list(drives(quarter, day))
-    raw = write_days(folder / "raw", fleet)
-    daily = {day: folder / "daily" / f"{day}.parquet" for day in raw}
-    write_daily_stats(raw, daily.__getitem__, dict.fromkeys(raw, ORIGIN))
-    history, files = None, {}
-    for quarter, days in by_quarter(raw).items():
-        history = extend(history, days, quarter)
-        files[quarter] = folder / f"{quarter}.parquet"
-        afr_table(history, daily, quarter).write_parquet(files[quarter])
-    return files
+    return three_quarters(tmp_path_factory.mktemp("afr")).tables
 
 
 def rows_of(paths, quarter=Q2, **wanted):

@@ -1,0 +1,283 @@
+"""The report as a whole, and what its sentences say when."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from datetime import date
+from html import escape
+from html.parser import HTMLParser
+
+import polars as pl
+import pytest
+
+from backblaze_assets.drive_stats.age_adjusted import AGE_ADJUSTED_SCHEMA, for_its_age
+from backblaze_assets.drive_stats.published import RECONCILED_SCHEMA, reconcile
+from backblaze_assets.drive_stats.rates import poisson_interval
+from backblaze_assets.drive_stats.survival import SURVIVAL_SCHEMA, survival
+from backblaze_assets.report.inputs import Inputs
+from backblaze_assets.report.page import SECTIONS, page
+from backblaze_assets.report.sentences import sentences
+from backblaze_assets_tests.drive_stats.tables import Q1, Q2, Q4, afr_rows, three_quarters
+
+VOID = {"meta", "link", "input"}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    made = three_quarters(tmp_path_factory.mktemp("report"))
+    tables = {quarter: pl.read_parquet(path) for quarter, path in made.tables.items()}
+    return Inputs(
+        Q2,
+        tables,
+        survival(made.lifetimes),
+        for_its_age(made.lifetimes.drives, date(2013, 7, 1), date(2014, 6, 30)),
+        made.lifetimes.days,
+        reconcile(tables),
+        [("data", "<three> quarters")],
+        "movie.mp4",
+    )
+
+
+class Read(HTMLParser):
+    """What a browser would find: ids, links, classes; complains of tags that do not match."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.ids, self.links, self.open, self.rows = [], [], [], 0
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if "id" in given:
+            self.ids.append(given["id"])
+        self.links += [given[name] for name in ("href", "src") if name in given]
+        self.rows += tag == "tr"
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_makes_no_request(inputs):
+    text = page(inputs)
+    read = Read(re.sub(r"<(style|script)[^>]*>.*?</\1>", "", text, flags=re.DOTALL))
+    assert len(read.ids) == len(set(read.ids))
+    inside = {link.removeprefix("#") for link in read.links if link.startswith("#")}
+    assert inside <= set(read.ids)
+    assert {key for key, *_ in SECTIONS} <= inside
+    assert [link for link in read.links if not link.startswith("#")] == ["data:,", "movie.mp4"]
+    assert "http" not in text
+    assert "url(" not in text
+    assert "&lt;three&gt; quarters" in text
+    assert len(text.encode()) < 2_000_000
+    assert page(inputs) == text
+
+
+def test_every_model_has_its_section_and_the_ranking_its_rows(inputs):
+    text = page(inputs)
+    life = inputs.rows("model", "lifetime")
+    for model in life["model"]:
+        assert text.count(f">{escape(inputs.names[model])}</b>") == 1
+    pane = text[text.index('id="pane-year"') : text.index('id="pane-lifetime"')]
+    rows = re.findall(r"<tr.*?</tr>", pane)[1:]
+    ranked = inputs.rows("model", "year").filter(pl.col("status") == "published")
+    assert len(rows) == ranked.height
+    for rate, row in zip(ranked.sort("afr_high")["afr"], rows, strict=True):
+        assert f">{rate:.1f}\u202f%<" in row or f">{rate:.2f}\u202f%<" in row
+    assert "1 models are no longer in service" in pane
+    assert "Not ranked: 1 models in service" in pane
+
+
+def with_rates(rows):
+    days, failures = pl.col("drive_days"), pl.col("failures")
+    bounds = pl.DataFrame(
+        [poisson_interval(count) for count in rows["failures"]], ["low", "high"], orient="row"
+    )
+    return (
+        rows.hstack(bounds)
+        .with_columns(
+            afr=36_500 * failures / days,
+            afr_low=36_500 * pl.col("low") / days,
+            afr_high=36_500 * pl.col("high") / days,
+        )
+        .drop("low", "high")
+    )
+
+
+def table(counts):
+    """The same counts over every window: drives, days and failures of each model."""
+    rows = []
+    total = {"drives_end": 0, "drive_days": 0, "failures": 0}
+    for model, counted in counts.items():
+        figures = dict(zip(total, counted, strict=True))
+        rows.append({"model": model, **figures})
+        total = {name: total[name] + figures[name] for name in total}
+    rows.append({"kind": "all", "group": "data drives", **total})
+    return with_rates(
+        pl.concat(
+            afr_rows([{**row, "window": window} for row in rows])
+            for window in ("quarter", "year", "lifetime")
+        )
+    )
+
+
+def days(quarter_days):
+    rows = [
+        (day, quarter, True, partial, False)
+        for quarter, partial in quarter_days.items()
+        for day in pl.date_range(
+            quarter, quarter.replace(month=quarter.month + 2, day=28), "1d", eager=True
+        )
+    ]
+    schema = ["date", "quarter", "reported", "partial", "synthetic"]
+    return pl.DataFrame(rows, schema, orient="row")
+
+
+def small(now, before=None, *, partial=False, **given):
+    tables = {Q2: table(now)} | ({Q1: table(before)} if before else {})
+    known = days({Q1: partial, Q2: False} if before else {Q2: False})
+    return Inputs(
+        Q2,
+        tables,
+        given.get("survival", SURVIVAL_SCHEMA.to_frame()),
+        AGE_ADJUSTED_SCHEMA.to_frame(),
+        known,
+        RECONCILED_SCHEMA.to_frame(),
+    )
+
+
+def said(inputs):
+    return [re.sub("<[^>]*>", "", text).replace("\u202f", " ") for text, _ in sentences(inputs)]
+
+
+EVEN = {"A": (900, 90_000, 5), "B": (900, 90_000, 6), "C": (900, 90_000, 5)}
+
+
+def test_without_a_difference_nothing_is_claimed():
+    first, second, third = said(small(EVEN, EVEN))
+    assert first == (
+        "16 drives failed in 2014-Q2 so far, to 2014-06-28: 2.16 % in a year. That is within "
+        "chance of the quarter before (2.16 %)."
+    )
+    assert second == "No model's rate is above the rest's by more than chance."
+    assert third == "No model's rate is below the rest's by more than chance."
+
+
+def test_more_and_up_are_said_only_beyond_chance():
+    many = EVEN | {"A": (900, 90_000, 60)}
+    first, second, third = said(small(many, EVEN))
+    assert "more than the quarter before (2.16 %)" in first
+    assert first.endswith("Up for A.")
+    low = 36_500 * poisson_interval(60)[0] / 90_000
+    assert second == (f"One of 3 models fails more often than the rest: A (at least {low:.1f} %).")
+    high = 36_500 * poisson_interval(5)[1] / 90_000
+    assert third.startswith(f"Lowest, and proven so: C (at most {high:.2f} %)")
+    assert "less than the quarter before" in said(small(EVEN, many))[0]
+    assert said(small(EVEN, many))[0].endswith("Down for A.")
+
+
+def test_a_partial_or_missing_quarter_is_not_compared_with():
+    assert "That is" not in said(small(EVEN, EVEN, partial=True))[0]
+    assert "That is" not in said(small(EVEN))[0]
+
+
+def test_those_that_fail_most_are_named_by_their_lower_bounds():
+    bad = {f"bad {n}": (900, 90_000, 50 + 20 * n) for n in range(5)}
+    good = {f"good {n}": (9_000, 9_000_000, 300 + n) for n in range(6)}
+    _, second, third = said(small(bad | good))
+    assert second.startswith("5 of 11 models fail more often than the rest, most clearly bad 4 (")
+    assert second.count("at least") == 3
+    assert third.count("at most") == 3
+    assert "good 0" in third
+
+
+def test_how_many_fail_is_of_the_oldest_age_that_was_watched():
+    def curve(kind, group, alive):
+        return [
+            {
+                "kind": kind,
+                "group": group,
+                "age_years": float(age),
+                "supported": True,
+                "followed": 500 if age < 4 else 99,
+                "survival": share,
+                "survival_low": share - 0.01,
+                "survival_high": share + 0.01,
+                "failed": (1 - share) * 0.9,
+                "removed": 0.2,
+                "boot": False,
+            }
+            for age, share in enumerate(alive, 1)
+        ]
+
+    rows = curve("all", "data drives", [0.98, 0.95, 0.9, 0.8])
+    rows += curve("model", "A", [0.99, 0.98, 0.97, 0.96])
+    rows += curve("model", "B", [0.9, 0.8, 0.7, 0.6])
+    table = pl.DataFrame(
+        [{name: row.get(name) for name in SURVIVAL_SCHEMA.names()} for row in rows],
+        schema=SURVIVAL_SCHEMA,
+    )
+    found = sentences(small(EVEN, survival=table))[-1]
+    assert re.sub("<[^>]*>", "", found[0]) == (
+        "Of 100 drives 10.0 fail within three years, of A 3.0, of B 30.0."
+    )
+    assert "9.0 - 11.0" in found[1]
+    assert "9.0 failed and 20.0 were taken out working" in found[1]
+    alike = table.with_columns(pl.lit(0.9).alias("survival_low"))
+    text = said(small(EVEN, survival=alike))[-1]
+    assert text == "Of 100 drives 10.0 fail within three years."
+
+
+def test_names_are_escaped(inputs):
+    tables = {
+        quarter: each.with_columns(pl.col("model", "group").str.replace("ST4000", "<i>&"))
+        for quarter, each in inputs.tables.items()
+    }
+    text = page(replace(inputs, tables=tables))
+    assert "<i>" not in text
+    assert "&lt;i&gt;&amp;DM000" in text
+
+
+@pytest.mark.slow
+def test_in_a_browser_without_messages_and_without_sideways_scrolling(inputs, tmp_path):
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if not browser:
+        pytest.skip("needs Chromium")
+    frames = "".join(
+        f'<iframe width="{width}" height="800" srcdoc="{escape(page(inputs))}"></iframe>'
+        for width in (320, 360, 768, 1440)
+    )
+    measure = (
+        "<script>onload = () => document.title = [...document.querySelectorAll('iframe')].map("
+        "(f) => f.contentDocument.scrollingElement.scrollWidth - f.width).join()</script>"
+    )
+    path = tmp_path / "frames.html"
+    path.write_text(f"<!doctype html><title>-</title>{frames}{measure}", encoding="utf-8")
+    done = subprocess.run(
+        [
+            browser,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--enable-logging=stderr",
+            "--dump-dom",
+            path.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "CONSOLE" not in done.stderr
+    assert re.search(r"<title>(.*?)</title>", done.stdout)[1] == "0,0,0,0"
+
+
+def test_quarters_before(inputs):
+    assert (inputs.quarter_before, inputs.year_before) == (Q1, date(2013, 4, 1))
+    assert replace(inputs, quarter=Q1).quarter_before == Q4
