@@ -20,7 +20,6 @@ import click
 from backblaze_assets.cli import console
 from backblaze_assets.drive_stats.quarters import parse_quarter, parse_quarters, quarter_name
 from backblaze_assets.errors import DataError
-from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.settings import Settings
 from backblaze_assets.work.interrupts import EXIT_CODE, ending_soon
 from backblaze_assets.work.progress import listening
@@ -104,9 +103,10 @@ def demo() -> None:
     console.say(f"Writing the zips of a synthetic fleet to {_shown(settings.data)}")
     with listening(console.listener()):
         write_zips(settings.data)
-    _bring_up_to_date(settings, ["afr_table", "movie"])
-    _print_afr(settings, None, "lifetime", everything=False, form="table")
-    _print_film(settings)
+    data = _data(settings)
+    _bring_up_to_date(data, ["afr_table", "movie"])
+    _print_afr(data, None, "lifetime", everything=False, form="table")
+    _print_film(data)
     console.say(
         f"\nLook around in the Dagster UI: backblaze-assets dev --data {_shown(settings.data)}"
     )
@@ -116,16 +116,16 @@ def demo() -> None:
 @_shared
 def movie() -> None:
     """Bring tables and film up to date for the zips in the data folder; print the film's path."""
-    settings = Settings.from_environment()
-    _bring_up_to_date(settings, ["afr_table", "movie"])
-    _print_film(settings)
+    data = _data(Settings.from_environment())
+    _bring_up_to_date(data, ["afr_table", "movie"])
+    _print_film(data)
 
 
 @app.command("import")
 @_shared
 def import_() -> None:
     """Import all zips in the data folder: `raw_quarter`."""
-    _bring_up_to_date(Settings.from_environment(), ["raw_quarter"])
+    _bring_up_to_date(_data(Settings.from_environment()), ["raw_quarter"])
 
 
 @app.command()
@@ -157,10 +157,10 @@ def afr(quarter: date | None, window: str, everything: bool, form: str) -> None:
 
     QUARTER is written as 2021-Q2; it is the newest if left out.
     """
-    settings = Settings.from_environment()
-    _check_quarter(settings, quarter)
-    _bring_up_to_date(settings, ["afr_table"], quiet=True)
-    _print_afr(settings, quarter, window, everything=everything, form=form)
+    data = _data(Settings.from_environment())
+    _check_quarter(data, quarter)
+    _bring_up_to_date(data, ["afr_table"], quiet=True)
+    _print_afr(data, quarter, window, everything=everything, form=form)
 
 
 @app.command()
@@ -210,7 +210,9 @@ def _zips(view: "View") -> "Table":
 
 
 def _complaints(view: "View") -> list[str]:
-    """What of the data folder is not used, and why."""
+    """What of the data folder is not used, and why; that there is nothing, where that is so."""
+    if nothing := view.emptiness():
+        return [nothing]
     return [*map(str, view.problems()), *view.survey.unused.values()]
 
 
@@ -327,13 +329,14 @@ def _data(settings: Settings) -> "Data":
     return Data.from_settings(settings)
 
 
-def _bring_up_to_date(settings: Settings, targets: list[str], *, quiet: bool = False) -> None:
+def _bring_up_to_date(data: "Data", targets: list[str], *, quiet: bool = False) -> None:
     """Materialize what is missing or out of date, and say what is done."""
     from backblaze_assets.cli.update import bring_up_to_date
-    from backblaze_assets.instance.opening import open_instance
+    from backblaze_assets.instance.opening import is_read_only, look_at_instance, open_instance
 
-    data = _data(settings)
-    with open_instance(settings.data) as instance, listening(console.listener()):
+    # Where all is up to date, nothing has to be written.
+    opened = look_at_instance if is_read_only(data.root) else open_instance
+    with opened(data.root) as instance, listening(console.listener()):
         ran = bring_up_to_date(instance, data, targets, say=console.say)
     for sentence in data.view.survey.unused.values():
         console.say(sentence)
@@ -341,28 +344,28 @@ def _bring_up_to_date(settings: Settings, targets: list[str], *, quiet: bool = F
         console.say("Everything is up to date.")
 
 
-def _print_film(settings: Settings) -> None:
-    click.echo(_shown(DataFolder(settings.data).path("movie", "movie.mp4")))
+def _print_film(data: "Data") -> None:
+    click.echo(_shown(data.folder.path("movie", "movie.mp4")))
 
 
-def _check_quarter(settings: Settings, quarter: date | None) -> None:
+def _check_quarter(data: "Data", quarter: date | None) -> None:
     """Refuse a quarter that there are no data of, before anything is made."""
-    there = _data(settings).view.calendar.quarters
+    there = data.view.calendar.quarters
     if quarter and there and quarter not in there:
         name = quarter_name(quarter)
         raise DataError(
-            f"There is no zip for {name} in {settings.data}: fetch it with `backblaze-assets "
+            f"There is no zip for {name} in {data.root}: fetch it with `backblaze-assets "
             f"download {name}`. There are {', '.join(quarter_name(other) for other in there)}."
         )
 
 
 def _print_afr(
-    settings: Settings, quarter: date | None, window: str, *, everything: bool, form: str
+    data: "Data", quarter: date | None, window: str, *, everything: bool, form: str
 ) -> None:
     from backblaze_assets.cli import afr
 
-    wanted = quarter or _data(settings).view.calendar.quarters[-1]
-    path = DataFolder(settings.data).path("afr_table", f"{wanted}.parquet")
+    wanted = quarter or data.view.calendar.quarters[-1]
+    path = data.folder.path("afr_table", f"{wanted}.parquet")
     table = afr.select(path, window, everything=everything)
     match form:
         case "json":
