@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from backblaze_assets.drive_stats.age_adjusted import for_its_age
+from backblaze_assets.drive_stats.lifetimes import Lifetimes
 from backblaze_assets.drive_stats.published import reconcile
+from backblaze_assets.drive_stats.quarters import next_quarter
 from backblaze_assets.files.atomic import write_atomic
 from backblaze_assets.files.origin import KEY, digest
 from backblaze_assets.lineage.status import SOURCES
@@ -35,13 +39,17 @@ def report(step: Step) -> None:
                 for key, path in part.inputs["afr_table"].items()
             }
             newest = max(tables)
-            lifetimes = part.input("drive_lifetimes")
-            days = pl.read_parquet(lifetimes / "days.parquet", glob=False)
+            lifetimes = Lifetimes.load(part.input("drive_lifetimes"))
+            days = lifetimes.days
+            after = next_quarter(newest)
+            year_before = after.replace(year=after.year - 1)
+            last_day = after - timedelta(days=1)
             real = {} if days["synthetic"].any() else tables
             inputs = Inputs(
                 quarter=newest,
                 tables=tables,
                 survival=pl.read_parquet(part.input("survival"), glob=False),
+                age_adjusted=for_its_age(lifetimes.drives, year_before, last_day),
                 days=days,
                 reconciled=reconcile(real),
                 provenance=_provenance(step),

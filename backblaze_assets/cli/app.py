@@ -256,10 +256,9 @@ def status() -> None:
             counts = [found.count(status) for status in columns]
             table.add_row(asset, *(f"{n:,}" for n in (len(found) - counts[0], *counts)))
         console.show(table)
-        for sentence in (
-            *complaints(lineage, list(GRAPH)),
-            *lineage.view.survey.unused.values(),
-        ):
+        nothing = lineage.view.emptiness()
+        unused = lineage.view.survey.unused.values()
+        for sentence in [nothing] if nothing else [*complaints(lineage, list(GRAPH)), *unused]:
             console.say(sentence)
 
 
@@ -404,9 +403,11 @@ def _data(settings: Settings) -> "Data":
 def _bring_up_to_date(data: "Data", targets: list[str], *, quiet: bool = False) -> None:
     """Materialize what is missing or out of date, and say what is done."""
     from backblaze_assets.cli.update import bring_up_to_date
-    from backblaze_assets.instance.opening import open_instance
+    from backblaze_assets.instance.opening import is_read_only, look_at_instance, open_instance
 
-    with open_instance(data.root) as instance, listening(console.listener()):
+    # Where all is up to date, nothing has to be written.
+    opened = look_at_instance if is_read_only(data.root) else open_instance
+    with opened(data.root) as instance, listening(console.listener()):
         ran = bring_up_to_date(instance, data, targets, say=console.say)
     for sentence in data.view.survey.unused.values():
         console.say(sentence)

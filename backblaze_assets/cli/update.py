@@ -4,6 +4,7 @@ Each asset that has something to do gets one run for every unbroken range of par
 to date gets none. What cannot be made costs itself and what is made from it, and nothing else.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import uuid4
@@ -13,6 +14,7 @@ import dagster as dg
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.errors import DataError
 from backblaze_assets.graph import GRAPH, upstream_of
+from backblaze_assets.instance.opening import is_read_only
 from backblaze_assets.lineage.plan import Batch, next_batches
 from backblaze_assets.lineage.reasons import complaints
 from backblaze_assets.lineage.status import Attempt
@@ -66,6 +68,11 @@ def bring_up_to_date(
         return next_batches(lineage, targets, tried, refused=True)
 
     if batches():
+        if is_read_only(data.root) or not os.access(data.root, os.W_OK):
+            raise DataError(
+                f"{data.root} can only be read, and not everything in it is up to date; "
+                "`backblaze-assets why` says what. Give --data a folder that can be written to."
+            )
         waits = f"Another backblaze-assets is at work in {data.root}; waiting for it."
         with one_at_a_time(data.locks, "update", lambda: say(waits)):
             lineage.forget()

@@ -7,6 +7,7 @@ them for Dagster's own commands, and this module for ours. A `dagster.yaml` of t
 that belongs to another project is never looked at.
 """
 
+import errno
 import os
 import shutil
 import tempfile
@@ -81,15 +82,25 @@ def _instance_without_compute_logs(folder: Path) -> dg.DagsterInstance:
     return dg.DagsterInstance.from_ref(ref)
 
 
+def is_read_only(data: Path) -> bool:
+    """Whether the instance of `data` cannot be written to, or not be made."""
+    folder = home(data)
+    return not os.access(folder if folder.exists() else data, os.W_OK)
+
+
 @contextmanager
 def look_at_instance(data: Path) -> Iterator[dg.DagsterInstance]:
     """The instance of `data`, for questions that change nothing; it need not exist.
 
     Where the folder cannot be written to, SQLite may not be able to open the databases, so copies
     in a temporary folder are asked.
+
+    Raises:
+        DataError: DAGSTER_HOME is not a folder.
     """
+    _check_users_home()
     folder = home(data)
-    if (folder / DATABASES[1]).is_file() and os.access(folder, os.W_OK):
+    if (folder / DATABASES[1]).is_file() and not is_read_only(data):
         with open_instance(data) as instance:
             yield instance
         return
@@ -107,24 +118,32 @@ def look_at_instance(data: Path) -> Iterator[dg.DagsterInstance]:
 
 def _prepared(data: Path) -> Path:
     """The instance's folder, with its settings unless it is the user's own."""
+    _check_users_home()
     folder = home(data)
     if os.environ.get("DAGSTER_HOME"):
-        if not (folder.is_absolute() and folder.is_dir()):
-            raise DataError(
-                f"DAGSTER_HOME is {folder}, which is not the absolute path of a folder. "
-                "Create it, or unset DAGSTER_HOME to keep the records in the data folder."
-            )
         return folder
     written, wanted = folder / "dagster.yaml", settings_file().read_bytes()
     try:
         if not written.exists() or written.read_bytes() != wanted:
             write_atomic(written, wanted)
-    except PermissionError as error:
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
         raise DataError(
             f"{data} can only be read; this command keeps its records in {folder}. Give --data a "
             "folder that can be written to, or set DAGSTER_HOME."
         ) from error
     return folder
+
+
+def _check_users_home() -> None:
+    """Refuse a DAGSTER_HOME that Dagster would refuse, in words of ours."""
+    folder = Path(os.environ.get("DAGSTER_HOME") or Path.cwd())
+    if not (folder.is_absolute() and folder.is_dir()):
+        raise DataError(
+            f"DAGSTER_HOME is {folder}, which is not the absolute path of a folder. "
+            "Create it, or unset DAGSTER_HOME to keep the records in the data folder."
+        )
 
 
 def settings_file() -> Path:

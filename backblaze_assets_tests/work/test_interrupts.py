@@ -124,9 +124,7 @@ def test_what_was_interrupted_or_killed_is_finished_by_the_next_command(data):
     assert probe(data / "movie" / "movie.mp4").frames == 631 + 60
     with open_instance(data) as instance:
         runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-        slots = instance.event_log_storage.get_concurrency_info("encode")
     assert not runs
-    assert not slots.active_slot_count
 
 
 @needs_signals
@@ -198,13 +196,13 @@ def test_workers_end_with_their_parent(tmp_path):
     code = f"""
 from pathlib import Path
 from backblaze_assets.work.processes import in_processes
-from backblaze_assets_tests.test_interrupts import work_until_stopped
+from backblaze_assets_tests.work.test_interrupts import work_until_stopped
 if __name__ == "__main__":
     list(in_processes(work_until_stopped, [(Path({json.dumps(str(tmp_path / "log"))}),)], 1))
 """
     script = tmp_path / "parent.py"
     script.write_text(code, encoding="utf-8")
-    with Popen([sys.executable, script], cwd=Path(__file__).parents[1]) as parent:
+    with Popen([sys.executable, script], cwd=Path(__file__).parents[2]) as parent:
         wait_until(tmp_path / "log.begun")
         parent.kill()
     wait_until(tmp_path / "log")
