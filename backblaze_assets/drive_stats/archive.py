@@ -201,9 +201,16 @@ def _day_members(path: Path, file: zipfile.ZipFile) -> Iterator[Member]:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file, as hex."""
+    """SHA-256 of a file, as hex.
+
+    Raises:
+        DataError: the file cannot be read, such as one that has just been deleted.
+    """
     hasher = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while chunk := file.read(1 << 20):
-            hasher.update(chunk)
+    try:
+        with path.open("rb", buffering=0) as file:
+            while chunk := file.read(1 << 20):
+                hasher.update(chunk)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
     return hasher.hexdigest()
