@@ -1,4 +1,4 @@
-"""Which changes of the code make which assets out of date: exactly those whose content they shape."""
+"""Which changes of the code make which assets out of date: those whose content they shape."""
 
 import shutil
 from pathlib import Path
