@@ -40,15 +40,26 @@ class Calendar:
     """The quarters that there are data of, and the days of each.
 
     Attributes:
-        spans: first and last day of each quarter's data, by the quarter's first day, in order.
+        spans: first and last day of each quarter, by the quarter's first day, in order.
     """
 
     spans: Mapping[date, tuple[date, date]]
 
     @classmethod
     def of_days(cls, quarters: Mapping[date, Sequence[date]]) -> "Calendar":
-        """The calendar of quarters of which these days are known, at least one of each."""
-        return cls({q: (min(days), max(days)) for q, days in sorted(quarters.items())})
+        """The calendar of quarters of which these days are known, at least one of each.
+
+        Only the first quarter begins with its first known day, all others with their own first day.
+        Otherwise Dagster (1.13) would map a quarter whose first days are excluded to its own days
+        and the last one before it.
+        """
+        first = min(quarters, default=None)
+        return cls(
+            {
+                quarter: (min(days) if quarter == first else quarter, max(days))
+                for quarter, days in sorted(quarters.items())
+            }
+        )
 
     @classmethod
     def published(cls, last: date) -> "Calendar":
@@ -64,7 +75,7 @@ class Calendar:
         return list(self.spans)
 
     def days(self, quarter: date) -> list[date]:
-        """All days of a quarter from the first to the last that has data; none if unknown."""
+        """All days of a quarter up to the last that has data; none if unknown."""
         if quarter not in self.spans:
             return []
         first, last = self.spans[quarter]

@@ -91,18 +91,26 @@ class Step:
         """The partitions of this run, at least one.
 
         Raises:
-            DataError: the range that was asked for is reversed; Dagster takes it for an empty one.
+            DataError: the range that was asked for is reversed, which Dagster takes for an empty
+                one, or reaches beyond the partitions that there are.
         """
         if GRAPH[self.asset].partitioning is Partitioning.NONE:
             return [None]  # though the run may be one over a range, of other assets
-        keys = self.context.partition_keys
-        if not keys:
-            asked = self.context.partition_key_range
+        there = self.context.assets_def.partitions_def.get_partition_keys()
+        asked = self.context.partition_key_range
+        unknown = {asked.start, asked.end} - set(there)
+        if unknown:
+            raise DataError(
+                f"There are no data of {self.asset} {' and '.join(sorted(unknown))}. There are data "
+                f"of {there[0]} to {there[-1]}: ask for that, or put the zips into "
+                f"{self.view.folder.root}."
+            )
+        if asked.start > asked.end:
             raise DataError(
                 f"The partition range {asked.start}...{asked.end} is reversed: write the earlier "
                 "key first."
             )
-        return list(keys)
+        return [key for key in there if asked.start <= key <= asked.end]
 
     def parts(self) -> Iterator[Part]:
         """The partitions to make, in order; those whose inputs are not there fail here."""
