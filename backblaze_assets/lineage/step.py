@@ -101,8 +101,8 @@ class Step:
         unknown = {asked.start, asked.end} - set(there)
         if unknown:
             raise DataError(
-                f"There are no data of {self.asset} {' and '.join(sorted(unknown))}. There are data "
-                f"of {there[0]} to {there[-1]}: ask for that, or put the zips into "
+                f"There are no data of {self.asset} {' and '.join(sorted(unknown))}. There are "
+                f"data of {there[0]} to {there[-1]}: ask for that, or put the zips into "
                 f"{self.view.folder.root}."
             )
         if asked.start > asked.end:
