@@ -58,6 +58,7 @@ class MemberStream:
         self.unusual = False
         self._member = member
         self._stop = stop or threading.Event()
+        self._lock = threading.Lock()
         self._rest = b""
         self._left = member.compressed_size
         self._most = LARGEST_DAY if member.size is None else member.size
@@ -118,8 +119,13 @@ class MemberStream:
         return self.read(self._most + 1)
 
     def close(self) -> None:
-        """Read no further."""
-        self._file.close()
+        """Read no further; waits for a read in another thread, as pyarrow reads ahead.
+
+        Otherwise that read could meet the next file that gets the same descriptor, and take bytes
+        from it.
+        """
+        with self._lock:
+            self._file.close()
 
     @property
     def closed(self) -> bool:
@@ -151,7 +157,11 @@ class MemberStream:
 
     def _some(self, size: int) -> bytes:
         """At most `size` bytes, at least one until the end."""
-        if self._stop.is_set():
+        with self._lock:
+            return self._next(size)
+
+    def _next(self, size: int) -> bytes:
+        if self._stop.is_set() or self.closed:
             raise StoppedError
         if self._rest:
             part, self._rest = self._rest[:size], self._rest[size:]
