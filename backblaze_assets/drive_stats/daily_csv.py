@@ -133,11 +133,12 @@ def read_clean(stream: MemberStream, day: date, filled: Collection[str] = ()) ->
     if not stream.at_end():
         rows = 0
         try:
-            for batch in _parse(stream, types):
-                rows += batch.num_rows
-                if stream.unusual or rows > MOST_ROWS or not _is_clean(batch):
-                    return None
-                batches.append(_without_blank(batch))
+            with _parsing(stream, types) as parsed:
+                for batch in parsed:
+                    rows += batch.num_rows
+                    if stream.unusual or rows > MOST_ROWS or not _is_clean(batch):
+                        return None
+                    batches.append(_without_blank(batch))
         except pa.ArrowInvalid:
             return None
     table = pa.Table.from_batches(batches, pa.schema(types.items()))
@@ -180,7 +181,7 @@ def _read_header(stream: MemberStream) -> tuple[list[str], str]:
     return names, _LINE_ENDS.get(line[len(content) :], "LF")
 
 
-def _parse(stream: MemberStream, types: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
+def _parsing(stream: MemberStream, types: Mapping[str, pa.DataType]) -> pa.csv.CSVStreamingReader:
     """The rows of a CSV whose header has been read, block by block.
 
     One thread, because days run in parallel; blocks of one size, for the same chunks every time.
@@ -188,7 +189,7 @@ def _parse(stream: MemberStream, types: Mapping[str, pa.DataType]) -> Iterator[p
     Raises:
         pa.ArrowInvalid: a row has another number of fields, or a value is not of its type.
     """
-    yield from pa.csv.open_csv(
+    return pa.csv.open_csv(
         stream,
         pa.csv.ReadOptions(use_threads=False, block_size=_BLOCK, column_names=list(types)),
         pa.csv.ParseOptions(quote_char=False),

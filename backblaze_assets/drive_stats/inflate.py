@@ -5,6 +5,7 @@ Nothing is held but the piece in hand: memory that is new to the process costs m
 """
 
 import os
+import re
 import struct
 import threading
 from collections.abc import Iterator
@@ -22,12 +23,27 @@ LONGEST_LINE = 1 << 20
 
 _COMPRESSED_PIECE = 1 << 16
 _LINE_PIECE = 1 << 13
+_HEXADECIMAL = re.compile(rb",0[xX][0-9a-fA-F]+(?=[,\r\n])")
 _LOCAL_HEADER = struct.Struct("<26xHH")  # lengths of the name and of the extra field
 _WINDOW = {Packing.DEFLATED: -15, Packing.GZIPPED: 31}
 _DAMAGED = {
     True: "The zip is damaged; fetch it again.",
     False: "The file is damaged; unpack or copy it again.",
 }
+
+
+def _has_hexadecimal(part: bytes) -> bool:
+    """Whether a field other than the second one, the serial number, is a number such as 0x1F.
+
+    Arrow would take it for 31, or for a negative one if it is large.
+    """
+    if b",0x" not in part and b",0X" not in part:
+        return False
+    for found in _HEXADECIMAL.finditer(part):
+        start = max(part.rfind(end, 0, found.start()) for end in (b"\n", b"\r"))
+        if start < 0 or b"," in part[start : found.start()]:
+            return True
+    return False
 
 
 class StoppedError(Exception):
@@ -58,6 +74,7 @@ class MemberStream:
         self.unusual = False
         self._member = member
         self._stop = stop or threading.Event()
+        self._lock = threading.Lock()
         self._rest = b""
         self._left = member.compressed_size
         self._most = LARGEST_DAY if member.size is None else member.size
@@ -118,8 +135,13 @@ class MemberStream:
         return self.read(self._most + 1)
 
     def close(self) -> None:
-        """Read no further."""
-        self._file.close()
+        """Read no further; waits for a read in another thread, as pyarrow reads ahead.
+
+        Otherwise that read could meet the next file that gets the same descriptor, and take bytes
+        from it.
+        """
+        with self._lock:
+            self._file.close()
 
     @property
     def closed(self) -> bool:
@@ -151,7 +173,11 @@ class MemberStream:
 
     def _some(self, size: int) -> bytes:
         """At most `size` bytes, at least one until the end."""
-        if self._stop.is_set():
+        with self._lock:
+            return self._next(size)
+
+    def _next(self, size: int) -> bytes:
+        if self._stop.is_set() or self.closed:
             raise StoppedError
         if self._rest:
             part, self._rest = self._rest[:size], self._rest[size:]
@@ -164,7 +190,7 @@ class MemberStream:
                 raise ValueError(f"it has more than the {self._most:,} bytes that it should")
             if not part:
                 self._check()
-        self.unusual = self.unusual or b'"' in part or b",0x" in part or b",0X" in part
+        self.unusual = self.unusual or b'"' in part or _has_hexadecimal(part)
         return part
 
     def _check(self) -> None:

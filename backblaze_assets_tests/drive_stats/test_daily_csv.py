@@ -294,3 +294,19 @@ def test_every_row_is_as_the_oracle_says(tmp_path_factory, lines, end, block, qu
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("backblaze_assets.drive_stats.daily_csv._CAREFUL_BLOCK", block)
         check(folder, csv(*lines, header=header, end=end))
+
+
+@pytest.mark.parametrize(
+    ("rows", "fast"),
+    [
+        ([row("0XABC"), row("0x1F")], True),
+        ([row("A", smart="1,0x1F,,")], False),
+        ([row("A", capacity="0XFFFFFFFFFFFFFFFF")], False),
+        ([row("A", "0xmodel")], True),
+    ],
+)
+def test_hexadecimal_numbers_are_no_numbers_and_serials_may_look_so(tmp_path, rows, fast):
+    check(tmp_path, csv(*rows))
+    member = scan(tmp_path / "data_Q1_2018.zip").members[DAY]
+    with MemberStream(member) as stream:
+        assert (read_clean(stream, DAY) is not None) == fast

@@ -3,9 +3,10 @@
 import csv as csv_module
 import hashlib
 import pickle
+import threading
 import zipfile
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -498,3 +499,54 @@ def test_the_fast_and_the_careful_reader_agree_on_clean_files(tmp_path_factory, 
     assert (fast.line_end, fast.dates_differing) == (careful.line_end, careful.dates_differing)
     assert careful.rejects == []
     assert careful.rounded_numbers == careful.unusable_numbers == {}
+
+
+def test_a_stream_is_not_closed_under_a_read_in_another_thread(tmp_path):
+    """Or that read takes bytes from whichever file gets the same descriptor next."""
+    path = write_zip(tmp_path / "data_Q1_2018.zip", {DAY: csv(row())})
+    stream = MemberStream(scan(path).members[DAY])
+    at_work, go_on, order = threading.Event(), threading.Event(), []
+    inner = stream._file
+
+    class Slow:
+        closed = False
+
+        def read(self, size):
+            at_work.set()
+            go_on.wait(5)
+            order.append("read")
+            return inner.read(size)
+
+        def close(self):
+            order.append("closed")
+            inner.close()
+
+    stream._file = Slow()
+    reader = threading.Thread(target=stream.read, args=(10,))
+    reader.start()
+    at_work.wait(5)
+    closer = threading.Thread(target=stream.close)
+    closer.start()
+    closer.join(0.1)
+    go_on.set()
+    reader.join()
+    closer.join()
+    assert order[0] == "read"
+    assert order[-1] == "closed"
+
+
+@pytest.mark.slow
+def test_many_days_that_need_the_careful_reader_do_not_disturb_each_other(tmp_path):
+    """Each day's first reader is given up early, while pyarrow still reads ahead for it."""
+    days = [date(2018, 1, 1) + timedelta(days=number) for number in range(90)]
+    contents = {
+        day: csv(
+            row("first", capacity="4.0"),
+            *(row(f"S{day}{n}", smart=f"1,{n * 7919},,{n}") for n in range(20_000)),
+        )
+        for day in days
+    }
+    path = write_zip(tmp_path / "data_Q1_2018.zip", contents)
+    for _ in range(3):
+        reports = import_days(scan(path), days, tmp_path / "out", ORIGIN, workers=4)
+        assert {report.rows_kept for report in reports} == {20_001}
