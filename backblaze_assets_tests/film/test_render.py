@@ -139,7 +139,7 @@ def assert_same_as_anew(known, layout, style, days):
 
 
 @given(st.sampled_from(range(len(HISTORY))), st.lists(st.integers(0, 88), min_size=2, max_size=3))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_drawing_on_is_the_same_as_drawing_anew(number, days):
     known, layout = HISTORY[number]
     days = [min(day, len(layout.days) - 1) for day in [*days, days[-1] + 1, days[-1] + 3]]
@@ -262,7 +262,9 @@ def test_the_last_rings_fade_in_the_closing_frames(tmp_path):
     assert (drawing.frame(end + timedelta(days=60), end) == quiet).all()
 
 
-@pytest.mark.parametrize("name", ["1080p", "2160p", "upright"])
+@pytest.mark.parametrize(
+    "name", ["1080p", pytest.param("2160p", marks=pytest.mark.slow), "upright"]
+)
 def test_frames_have_the_size_of_the_style(name):
     style = Style.named(name)
     drives = fleet(drives=50)
