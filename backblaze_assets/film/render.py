@@ -286,8 +286,10 @@ class Renderer:
         wide, high = at.width[rows], at.height[rows]
         for across in range(int(wide.min()), int(wide.max()) + 1):
             for along in range(int(high.min()), int(high.max()) + 1):
-                some = (wide == across) & (high == along)
-                first, ink = corners[some], colours[some]
+                some = np.flatnonzero((wide == across) & (high == along))
+                first, ink = corners, colours
+                if len(some) < len(rows):
+                    first, ink = corners[some], colours[some]
                 for down in range(along):
                     for right in range(across):
                         flat[first + (down * width + right)] = ink
@@ -457,7 +459,9 @@ class Renderer:
         scale = self.style.scale
 
         def between(a: Ints, b: Ints) -> Ints:
-            return np.floor(a + (b - a) * way + 0.5).astype(np.int32)
+            there = a[rows]
+            way_there: Ints = np.floor(there + (b[rows] - there) * way + 0.5).astype(np.int32)
+            return way_there
 
         before, scene = self.layout.before, self.layout.scene
         assert before is not None
@@ -466,18 +470,16 @@ class Renderer:
             int(-(-(a + (b - a) * way) * scale // QUARTERS)) + 1
             for a, b in zip(before.packing.cell, scene.packing.cell, strict=True)
         ]
-        flying = Places(
-            between(old.x, new.x),
-            between(old.y, new.y),
-            np.full_like(old.x, sides[0]),
-            np.full_like(old.y, sides[1]),
-        )
+        x, y = between(old.x, new.x), between(old.y, new.y)
+        flying = Places(x, y, np.full_like(x, sides[0]), np.full_like(y, sides[1]))
         failed = self.drives.failed_on[rows] <= day
         fresh = (day - self.drives.first_seen[rows] < NEW_DAYS) & ~failed
-        for some in (rows[~failed & ~fresh], rows[fresh], rows[failed]):
-            self._squares(some, flying, self._colours(some, day))
+        colours = self._colours(rows, day)
+        for mask in (~failed & ~fresh, fresh, failed):
+            some = np.flatnonzero(mask)
+            self._squares(some, flying, colours[some])
         at = Places(new.x.copy(), new.y.copy(), new.width, new.height)
-        at.x[rows], at.y[rows] = flying.x[rows], flying.y[rows]
+        at.x[rows], at.y[rows] = x, y
         return at
 
 
