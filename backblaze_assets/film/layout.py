@@ -7,7 +7,7 @@ so frames, clips and layouts that stand never change when a quarter is added.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -41,6 +41,8 @@ FEW_DRIVES = 60
 """Models that never had as many drives share a block with the others of their maker."""
 _FEW_PART = 350
 """In a small fleet, models below this part of it."""
+MOST_APART = (80, 60, 40, 20, 10, 5, 0)
+"""Models that keep a block of their own when there is no room for all: the first that fits."""
 LEAST_LABEL_DAYS = 10 * 365
 """Drive days in the trailing year below which a label says no rate."""
 HIGH_LABEL = 2.0
@@ -139,7 +141,7 @@ class FilmLayout:
         eras: how many eras there were.
         scene: what stands where.
         before: what stood where at the end of the quarter before, if something moves.
-        names: per model, how it is called on the picture.
+        names: of retired models, as they are called on the picture.
         labels: per block.
         service: drives in service, for each day of the history.
         rate: AFR of the trailing year in hundredths of a percent, -1 where it is not said; for
@@ -285,6 +287,8 @@ def extend(
     memory, shown = captions.schedule(start_memory, days, counts.captions(start_memory))
     memory = counts.remember(memory)
     carried = _carried(previous, first) if previous else {"service": (), "rate": ()}
+    scenes = [scene, *([previous.scene] if previous and moved else [])]
+    footed = {model for one in scenes for model, _, _ in one.retired}
     return FilmLayout(
         format=style.layout_version,
         start=start,
@@ -293,12 +297,9 @@ def extend(
         eras=(previous.eras if previous else 0) + (scene.since == first_day),
         scene=scene,
         before=previous.scene if previous and moved else None,
-        names={
-            model: names[model]
-            for model in sorted({model for model, _, _ in scene.retired} & names.keys())
-        },
+        names={model: names[model] for model in sorted(footed & names.keys())},
         labels=_labels(
-            [scene, *([previous.scene] if previous and moved else [])],
+            scenes,
             known,
             names,
             failures,
@@ -511,22 +512,23 @@ def _demand(name: str, entries: Sequence[_Census], start: date) -> Demand:
 
 def _packed(census: Sequence[_Census], footer: int, start: date, style: Style) -> Packing:
     """All models in new places. Those of few drives share a block, more of them if it must be."""
-    total = sum(entry.ever for entry in census)
-    few = min(FEW_DRIVES, total // _FEW_PART)
-    while True:
-        packing = pack(_grouped(census, few, start), footer, style) if census else None
-        if packing is not None or few > total:
-            need = sum(entry.need for entry in census)
-            return require(packing, need, style)
-        few = max(2 * few, 2)
+    few = min(FEW_DRIVES, sum(entry.ever for entry in census) // _FEW_PART)
+    apart = {entry.model for entry in census if entry.ever >= few}
+    packing = pack(_grouped(census, apart, start), footer, style)
+    largest = sorted(census, key=lambda entry: (-entry.ever, entry.model))
+    for most in MOST_APART:
+        if packing is None and most < len(apart):
+            apart = {entry.model for entry in largest[:most]}
+            packing = pack(_grouped(census, apart, start), footer, style)
+    return require(packing, sum(entry.need for entry in census), style)
 
 
-def _grouped(census: Sequence[_Census], few: int, start: date) -> list[Demand]:
-    """What the blocks need, when models of less than `few` drives share those of their makers."""
+def _grouped(census: Sequence[_Census], apart: Collection[str], start: date) -> list[Demand]:
+    """What the blocks need, when all models but those `apart` share those of their makers."""
     groups: dict[str, list[_Census]] = {}
     small: dict[str, list[_Census]] = {}
     for entry in census:
-        if entry.ever < few:
+        if entry.model not in apart:
             small.setdefault(f"Other {entry.maker}", []).append(entry)
         else:
             groups[entry.model] = [entry]
@@ -607,7 +609,7 @@ def _labels(
                 tuple(said),
             )
         else:
-            found[name] = Label(name, f"{len(members)} models", "", tuple(said))
+            found[name] = Label(name, f"{len(members):,} models", "", tuple(said))
     return found
 
 

@@ -127,9 +127,9 @@ class Panel:
         self._sources(image, number)
         caption = self.caption(day)
         if caption:
-            self._caption(image, caption)
+            end = self._caption(image, caption)
             if line is not None:
-                self._lead(image, line)
+                self._lead(image, line, end)
         else:
             self._legend(image)
         return np.asarray(image).view(PIXEL)[..., 0]
@@ -166,7 +166,8 @@ class Panel:
             anchor = "r" if places.notice_right else "l"
             text.put(image, x, baseline, notice, text.NARROW, 16 * scale, style.high, anchor)
 
-    def _caption(self, image: Image.Image, caption: Caption) -> None:
+    def _caption(self, image: Image.Image, caption: Caption) -> int:
+        """Write a caption; returns the x after it, in pixels of a 1080p canvas."""
         style, places, scale = self.style, self.places, self.style.scale
         left, sizes = style.margin * scale, (30 * scale, 26 * scale)
         room = image.width - 2 * left
@@ -180,13 +181,15 @@ class Panel:
         )
         x = left if style.upright else end + 14 * scale
         said = text.shortened(said, text.REGULAR, sizes[1], left + room - x)
-        text.put(image, x, places.caption_text_y * scale, said, text.REGULAR, sizes[1], style.text)
+        baseline = places.caption_text_y * scale
+        last = text.put(image, x, baseline, said, text.REGULAR, sizes[1], style.text)
+        return max(last, end) // scale
 
-    def _lead(self, image: Image.Image, x: int) -> None:
-        """Underline the caption, and lead the line down to where it leaves the panel."""
+    def _lead(self, image: Image.Image, x: int, end: int) -> None:
+        """Underline a caption that ends at `end`, and lead the line down to a block at `x`."""
         scale, y = self.style.scale, self.places.underline_y
-        left, right = sorted((self.style.margin, x))
-        boxes = ((left, y, right + LINE, y + LINE), (x, y, x + LINE, self.style.panel))
+        left, right = min(self.style.margin, x), max(end, x + LINE)
+        boxes = ((left, y, right, y + LINE), (x, y, x + LINE, self.style.panel))
         for box in boxes:
             image.paste(
                 self.style.high,

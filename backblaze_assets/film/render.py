@@ -185,21 +185,21 @@ class Renderer:
         caption = self.panel.caption(shown)
         glides = self.old_places is not None and number - self.layout.first < GLIDE_DAYS - 1
         if glides:
-            self._paint_glide(number, caption)
+            at = self._paint_glide(number, caption)
             changed = np.ones_like(self._changed)
             self._day = None
         else:
-            changed = self._paint(number, caption)
+            changed, at = self._paint(number, caption), self.places
         same_era = self.layout.before is None or (
             self.layout.before.since == self.layout.scene.since
         )
-        ringed = self._place_rings(number, show=not glides or same_era)
+        ringed = self._place_rings(number, at, show=not glides or same_era)
         changed |= ringed | self._ringed
         self._ringed = ringed.copy()
         plain = np.flatnonzero(changed & ~ringed)
-        at = jpeg.lines(plain, changed.shape[1]).ravel()
+        lines = jpeg.lines(plain, changed.shape[1]).ravel()
         tiled = self._base.reshape(-1, jpeg.TILE_WIDTH)
-        self._canvas.reshape(-1, jpeg.TILE_WIDTH)[at] = tiled.take(at, axis=0)
+        self._canvas.reshape(-1, jpeg.TILE_WIDTH)[lines] = tiled.take(lines, axis=0)
         self._rings.draw(np.flatnonzero(ringed), self._base, self._limit, self._canvas)
         self._changed |= changed
         glide_of_era = glides and not same_era
@@ -218,13 +218,12 @@ class Renderer:
             self._changed[: len(touched)] |= touched
         self._canvas[:height] = self._band = padded
 
-    def _place_rings(self, number: int, *, show: bool) -> jpeg.Mask:
+    def _place_rings(self, number: int, at: Places, *, show: bool) -> jpeg.Mask:
         rows = np.empty(0, np.intp)
         if show:
             era = self.drives.number(self.layout.scene.since)
             rows = self._failed.between(max(era, number - LIVES[1] + 1), number)
             rows = rows[number - self.drives.failed_on[rows] < self._lives[rows]]
-        at = self.places
         x, y = at.x[rows] + at.width[rows] // 2, at.y[rows] + at.height[rows] // 2
         ages = number - self.drives.failed_on[rows]
         return self._rings.place(x, y, ages, self._lives[rows])
@@ -264,7 +263,8 @@ class Renderer:
             x, y = self.places.x[rows], self.places.y[rows]
             jpeg.touch(touched, x, y, x + self.places.width[rows], y + self.places.height[rows])
         self._day, self._caption = day, caption
-        self._draw_labels(self.layout.scene, day, touched)
+        for block in self.layout.scene.packing.blocks:
+            self._draw_label(self.layout.scene, block, day, touched)
         return touched
 
     def _candidates(self, before: int, day: int) -> Rows:
@@ -286,8 +286,10 @@ class Renderer:
         wide, high = at.width[rows], at.height[rows]
         for across in range(int(wide.min()), int(wide.max()) + 1):
             for along in range(int(high.min()), int(high.max()) + 1):
-                some = (wide == across) & (high == along)
-                first, ink = corners[some], colours[some]
+                some = np.flatnonzero((wide == across) & (high == along))
+                first, ink = corners, colours
+                if len(some) < len(rows):
+                    first, ink = corners[some], colours[some]
                 for down in range(along):
                     for right in range(across):
                         flat[first + (down * width + right)] = ink
@@ -357,22 +359,21 @@ class Renderer:
         top = (style.base_height - style.below) * scale - height
         self._base[top : top + height, : style.width] = np.asarray(image).view(jpeg.PIXEL)[..., 0]
 
-    def _draw_labels(self, scene: Scene, day: int, touched: jpeg.Mask) -> None:
-        """Draw the labels that look different than when they were drawn last."""
+    def _draw_label(self, scene: Scene, block: Block, day: int, touched: jpeg.Mask) -> None:
+        """Draw a label, if it looks different than when it was drawn last."""
+        words = self._words(scene, block, day)
+        if words is None or self._shown.get(block.name) == words:
+            return
+        self._shown[block.name] = words
         scale = self.style.scale
-        for block in scene.packing.blocks:
-            words = self._words(scene, block, day)
-            if words is None or self._shown.get(block.name) == words:
-                continue
-            self._shown[block.name] = words
-            pixels, cover = labels.draw(words, self.style)
-            left, top = block.x * scale, block.bottom * scale
-            height, width = cover.shape
-            height = min(height, (self.style.label - 4) * scale)  # the frame is below
-            box = slice(top, top + height), slice(left, left + width)
-            self._base[box] = pixels[:height]
-            self._limit[box] = 255 - cover[:height]
-            jpeg.touch(touched, left, top, left + width, top + height)
+        pixels, cover = labels.draw(words, self.style)
+        left, top = block.x * scale, block.bottom * scale
+        height, width = cover.shape
+        height = min(height, (self.style.label - 4) * scale)  # the frame is below
+        box = slice(top, top + height), slice(left, left + width)
+        self._base[box] = pixels[:height]
+        self._limit[box] = 255 - cover[:height]
+        jpeg.touch(touched, left, top, left + width, top + height)
 
     def _words(self, scene: Scene, block: Block, day: int) -> labels.Words | None:
         """What stands below a block on `day`; None before its first drive is there."""
@@ -395,8 +396,8 @@ class Renderer:
 
     # ---- between two layouts ----
 
-    def _paint_glide(self, day: int, caption: Caption | None) -> None:
-        """Draw a day on which squares fly from where they were to where they will be."""
+    def _paint_glide(self, day: int, caption: Caption | None) -> Places:
+        """Draw a day on which squares fly to their new places, and return where they are."""
         before, scene, old, new = (
             self.layout.before,
             self.layout.scene,
@@ -422,13 +423,18 @@ class Renderer:
         rows = np.flatnonzero(steady | still)
         self._squares(rows, new, self._colours(rows, day))
         rows = np.flatnonzero(flying & ~still)
-        self._fly(rows, old, new, way, day)
+        at = self._fly(rows, old, new, way, day)
         if same_era:
             self._frame_block(caption)
+        stood = {(block.name, block.x, block.bottom) for block in before.packing.blocks}
+        for block in scene.packing.blocks:
+            stays = same_era and (block.name, block.x, block.bottom) in stood
+            if stays or way > LABELS_COME:
+                self._draw_label(scene, block, day, self._changed)
         if way < LABELS_GO:
-            self._draw_labels(before, day, self._changed)
-        elif way > LABELS_COME:
-            self._draw_labels(scene, day, self._changed)
+            for block in before.packing.blocks:
+                self._draw_label(before, block, day, self._changed)
+        return at
 
     def _sink(self, rows: Rows, old: Places, part: float, day: int) -> None:
         """Draw drives that leave the picture: `part` of the way down, and as much faded."""
@@ -442,14 +448,20 @@ class Renderer:
         y = np.minimum(old.y + down, self.style.height - old.height)
         self._squares(rows, replace(old, y=y), colours)
 
-    def _fly(self, rows: Rows, old: Places, new: Places, way: float, day: int) -> None:
-        """Draw drives on their way. Failed ones are in front, and new ones before all others."""
+    def _fly(self, rows: Rows, old: Places, new: Places, way: float, day: int) -> Places:
+        """Draw drives on their way, failed ones in front of new ones in front of all others.
+
+        Returns:
+            Where all drives are, those too that do not fly.
+        """
         if not len(rows):
-            return
+            return new
         scale = self.style.scale
 
         def between(a: Ints, b: Ints) -> Ints:
-            return np.floor(a + (b - a) * way + 0.5).astype(np.int32)
+            there = a[rows]
+            way_there: Ints = np.floor(there + (b[rows] - there) * way + 0.5).astype(np.int32)
+            return way_there
 
         before, scene = self.layout.before, self.layout.scene
         assert before is not None
@@ -458,16 +470,17 @@ class Renderer:
             int(-(-(a + (b - a) * way) * scale // QUARTERS)) + 1
             for a, b in zip(before.packing.cell, scene.packing.cell, strict=True)
         ]
-        flying = Places(
-            between(old.x, new.x),
-            between(old.y, new.y),
-            np.full_like(old.x, sides[0]),
-            np.full_like(old.y, sides[1]),
-        )
+        x, y = between(old.x, new.x), between(old.y, new.y)
+        flying = Places(x, y, np.full_like(x, sides[0]), np.full_like(y, sides[1]))
         failed = self.drives.failed_on[rows] <= day
         fresh = (day - self.drives.first_seen[rows] < NEW_DAYS) & ~failed
-        for some in (rows[~failed & ~fresh], rows[fresh], rows[failed]):
-            self._squares(some, flying, self._colours(some, day))
+        colours = self._colours(rows, day)
+        for mask in (~failed & ~fresh, fresh, failed):
+            some = np.flatnonzero(mask)
+            self._squares(some, flying, colours[some])
+        at = Places(new.x.copy(), new.y.copy(), new.width, new.height)
+        at.x[rows], at.y[rows] = x, y
+        return at
 
 
 def _palettes(style: Style) -> tuple[Packed, Packed]:

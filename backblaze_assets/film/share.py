@@ -130,18 +130,8 @@ def _webm(source: Sequence[str], target: Path, origin: Origin, style: Style) -> 
     _run(
         *source,
         *("-vf", f"scale={width}:-2:flags=lanczos,format=yuv420p"),
-        *(
-            "-c:v",
-            "libvpx-vp9",
-            "-crf",
-            "34",
-            "-b:v",
-            "0",
-            "-deadline",
-            "realtime",
-            "-cpu-used",
-            "7",
-        ),
+        *("-c:v", "libvpx-vp9", "-crf", "34", "-b:v", "0"),
+        *("-deadline", "realtime", "-cpu-used", "7"),
         *("-threads", "1", "-row-mt", "0", "-metadata", f"comment={origin.to_json()}"),
         str(target),
     )

@@ -378,3 +378,19 @@ def test_measures_say_how_much_of_the_canvas_is_used():
         assert found["blocks"] == len(layout.scene.packing.blocks)
         shelves = {block.shelf for block in layout.scene.packing.blocks} - {FREE}
         assert len(shelves) <= found["shelves"]
+
+
+def test_a_quarter_without_a_report_carries_the_days_before_forward():
+    drives = fleet(seed=2)
+    first = history(drives, date(2013, 6, 30), HD)[-1][1]
+    last = date(2013, 9, 30)
+    days = calendar(last).with_columns(
+        reported=pl.col("date") < date(2013, 7, 1),
+        rows=pl.when(pl.col("date") < date(2013, 7, 1)).then(1).otherwise(0).cast(pl.Int64),
+    )
+    known = known_on(drives, date(2013, 6, 30))
+    rows = daily(known, date(2013, 6, 30))
+    layout = extend(first, date(2013, 7, 1), lifetimes(known, days), rows, HD)
+    assert [share for _, share in layout.odd_days] == [0] * 92
+    assert set(layout.service[82:]) == {layout.service[81]}
+    assert layout.failed[-1] == first.failed[-1]

@@ -132,7 +132,9 @@ def test_the_story_has_the_totals_of_the_tables(made):
     assert story.afr == pytest.approx(36_500 * story.failed / days)
 
 
-@pytest.mark.parametrize("name", ["1080p", "2160p", "upright"])
+@pytest.mark.parametrize(
+    "name", ["1080p", pytest.param("2160p", marks=pytest.mark.slow), "upright"]
+)
 def test_cards_have_the_size_of_the_canvas_and_say_something(made, name):
     style = Style.named(name)
     parts, *_ = made
@@ -157,6 +159,7 @@ def test_the_title_fades_into_the_first_day(made):
     assert np.abs(last - first).mean() > 1
 
 
+@pytest.mark.slow
 def test_what_is_shared_is_small_and_says_what_it_is(made, tmp_path):
     *_, frames, _ = made
     report = share.make_share(frames, told(made), tmp_path / "share", STYLE, ORIGIN)
