@@ -1,7 +1,7 @@
 """What the report is made from, and what several of its sections look at."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from backblaze_assets.drive_stats.afr import against_the_rest
+from backblaze_assets.drive_stats.age_adjusted import AGE_ADJUSTED_SCHEMA
 from backblaze_assets.drive_stats.models import short_names
 from backblaze_assets.drive_stats.publication import PUBLISHED, Window
 from backblaze_assets.drive_stats.quarters import days_of, next_quarter
@@ -25,9 +26,10 @@ class Inputs:
         quarter: first day of the newest quarter.
         tables: `afr_table` of it and of all quarters before it that there are.
         survival: `survival` of the newest quarter.
-        age_adjusted: `for_its_age` of the twelve months that end with the newest quarter.
         days: `Lifetimes.days` of the newest quarter.
         reconciled: ours beside the published figures; without rows for made-up data.
+        age_adjusted: `for_its_age` of the twelve months that end with the newest quarter; where it
+            has no rows, the page does not say which rates are those of old drives.
         provenance: what the page was made from: a name and a text each.
         film: where the film lies, relative to the page; None without one.
     """
@@ -35,9 +37,9 @@ class Inputs:
     quarter: date
     tables: Mapping[date, pl.DataFrame]
     survival: pl.DataFrame
-    age_adjusted: pl.DataFrame
     days: pl.DataFrame
     reconciled: pl.DataFrame
+    age_adjusted: pl.DataFrame = field(default_factory=AGE_ADJUSTED_SCHEMA.to_frame)
     provenance: Sequence[tuple[str, str]] = ()
     film: str | None = None
 

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import polars as pl
 import pytest
 
-from backblaze_assets.drive_stats.age_adjusted import AGE_ADJUSTED_SCHEMA, for_its_age
+from backblaze_assets.drive_stats.age_adjusted import for_its_age
 from backblaze_assets.drive_stats.published import RECONCILED_SCHEMA, reconcile
 from backblaze_assets.drive_stats.rates import poisson_interval
 from backblaze_assets.drive_stats.survival import SURVIVAL_SCHEMA, survival
@@ -31,9 +31,9 @@ def inputs(tmp_path_factory):
         Q2,
         tables,
         survival(made.lifetimes),
-        for_its_age(made.lifetimes.drives, date(2013, 7, 1), date(2014, 6, 30)),
         made.lifetimes.days,
         reconcile(tables),
+        for_its_age(made.lifetimes.drives, date(2013, 7, 1), date(2014, 6, 30)),
         [("data", "<three> quarters")],
         "movie.mp4",
     )
@@ -144,7 +144,6 @@ def small(now, before=None, *, partial=False, **given):
         Q2,
         tables,
         given.get("survival", SURVIVAL_SCHEMA.to_frame()),
-        AGE_ADJUSTED_SCHEMA.to_frame(),
         known,
         RECONCILED_SCHEMA.to_frame(),
     )
