@@ -82,6 +82,22 @@ class Inputs:
         return {row["model"]: row for row in told.iter_rows(named=True)}
 
     @cached_property
+    def picks(self) -> list[str]:
+        """The models that the charts compare at first.
+
+        The two whose rate above the rest costs most failures, the one with the lowest upper bound,
+        and the largest, as far as these are different ones.
+        """
+        ranked = self.ranked("year")
+        above = ranked.filter(pl.col("verdict") == "above")
+        found = [
+            *above.sort("excess_failures", descending=True)["model"].head(2),
+            *ranked.filter(pl.col("verdict") == "below")["model"].head(1),
+            *ranked.sort("drives_end", descending=True)["model"].head(1),
+        ]
+        return list(dict.fromkeys(found))
+
+    @cached_property
     def series(self) -> pl.DataFrame:
         """Rates over twelve months of every group and quarter: quarter, and those of the table."""
         return pl.concat(
