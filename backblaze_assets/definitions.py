@@ -1,41 +1,27 @@
-"""What Dagster sees, on one screen."""
+"""What Dagster sees, assembled from the graph: assets, checks, automation."""
 
 import dagster as dg
 
-from backblaze_assets.assets.afr_table import afr_table
-from backblaze_assets.assets.daily_stats import daily_stats
-from backblaze_assets.assets.drive_lifetimes import drive_lifetimes
-from backblaze_assets.assets.film_layout import film_layout
-from backblaze_assets.assets.frames import frames
-from backblaze_assets.assets.movie import movie
-from backblaze_assets.assets.movie_clip import movie_clip
-from backblaze_assets.assets.raw_quarter import raw_quarter
-from backblaze_assets.automation.following import follow_inputs, follow_inputs_sensor
-from backblaze_assets.automation.new_zips import new_zips_sensor
+from backblaze_assets.automation.keep_up_to_date import keep_up_to_date_sensor
 from backblaze_assets.automation.schedules import download_schedule, nightly_schedule
-from backblaze_assets.checks import ASSET_CHECKS
+from backblaze_assets.drive_stats.archive import quarters_of
+from backblaze_assets.drive_stats.download import known_archives
+from backblaze_assets.lineage.building import build_assets, build_checks
+from backblaze_assets.partitions import Calendar
 from backblaze_assets.resources import Data
 from backblaze_assets.settings import Settings
 
-ASSETS = [
-    raw_quarter,
-    daily_stats,
-    drive_lifetimes,
-    afr_table,
-    film_layout,
-    frames,
-    movie_clip,
-    movie,
-]
 
+def build_definitions(data: Data, settings: Settings) -> dg.Definitions:
+    """All definitions for a data folder, with partitions for the data that it has.
 
-def build_definitions(settings: Settings) -> dg.Definitions:
-    """All definitions, for the data folder and the film of `settings`."""
-    data = Data.from_settings(settings)
+    A folder without data gets the partitions of all that is published.
+    """
+    calendar = data.view.calendar if data.view.calendar.quarters else published_history()
     return dg.Definitions(
-        assets=follow_inputs(ASSETS, data),
-        asset_checks=ASSET_CHECKS,
-        sensors=[new_zips_sensor(data), follow_inputs_sensor()],
+        assets=build_assets(calendar),
+        asset_checks=build_checks(calendar),
+        sensors=[keep_up_to_date_sensor(data, settings.port)],
         schedules=[
             download_schedule(on=settings.download),
             nightly_schedule(data, settings.partitions_per_tick),
@@ -46,4 +32,14 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     )
 
 
-defs = build_definitions(Settings.from_environment())
+def published_history() -> Calendar:
+    """The quarters that Backblaze has published, as far as this version knows."""
+    quarters = [quarter for name in known_archives() for quarter in quarters_of(name)]
+    return Calendar.published(max(quarters))
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The definitions for the settings of this process; what is wrong with them is said here."""
+    settings = Settings.from_environment()
+    return build_definitions(Data.from_settings(settings), settings)

@@ -5,5 +5,24 @@ class DataError(Exception):
     """Something in the user's data or request that the user can mend.
 
     Its message names the file, the line or column where there is one, and what to do. The command
-    line prints it without a traceback.
+    line prints it without a traceback. Control characters, which may come from the data, stand in
+    it as escapes.
     """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    r"""`text` with everything that a terminal might obey written as an escape such as `\x1b`.
+
+    Line feeds stay; so does every character that can be seen, and the blank.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char
+        if char.isprintable() or char == "\n"
+        else char.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for char in text
+    )

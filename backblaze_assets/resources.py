@@ -1,5 +1,7 @@
-"""What the assets share: the data folder and the film's style."""
+"""What the assets share: the data folder, seen once, and the film's style."""
 
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
@@ -8,38 +10,56 @@ from backblaze_assets.drive_stats.archive import BASE_URL
 from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.film.style import Style
 from backblaze_assets.lineage.ledger import Ledger
-from backblaze_assets.lineage.rules import Lineage
+from backblaze_assets.lineage.status import Lineage
+from backblaze_assets.lineage.view import View
 from backblaze_assets.settings import Settings
 
 
-class Data(dg.ConfigurableResource):  # type: ignore[type-arg]
+@dataclass(frozen=True)
+class Data:
     """The data folder with everything in it, and the settings that shape the film.
 
     Attributes:
         root: absolute path of the folder with the zips and all results.
-        film: the film's format, `1080p` or `2160p`.
+        film: the film's format, `1080p`, `2160p` or `upright`.
+        pace: days a second that the film shows.
         url: where zips are downloaded from.
     """
 
-    root: str
+    root: Path
     film: str = "1080p"
+    pace: int = 60
     url: str = BASE_URL
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Data":
         """The resource for the given settings."""
-        return cls(root=str(settings.data), film=settings.film, url=settings.url)
+        return cls(settings.data, settings.film, settings.pace, settings.url)
 
     @property
     def folder(self) -> DataFolder:
         """Where the files are."""
-        return DataFolder(Path(self.root))
+        return DataFolder(self.root)
+
+    @property
+    def locks(self) -> Path:
+        """Where the locks are that keep heavy work apart."""
+        return self.root / ".locks"
 
     @property
     def style(self) -> Style:
         """How the film looks."""
-        return Style.named(self.film)
+        return Style.named(self.film, self.pace)
+
+    @cached_property
+    def view(self) -> View:
+        """What the folder had when it was first looked at through this object."""
+        return View.of(self.root)
+
+    def seen_anew(self) -> "Data":
+        """The same, with another look at the folder."""
+        return replace(self)
 
     def lineage(self, instance: dg.DagsterInstance) -> Lineage:
-        """How everything in the folder stands now, by the instance's records."""
-        return Lineage(Ledger(instance), self.folder, self.style)
+        """How everything stands now by the instance's records, for what was seen of the folder."""
+        return Lineage(Ledger(instance), self.view, self.style)

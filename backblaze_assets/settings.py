@@ -6,8 +6,7 @@ from pathlib import Path
 
 from backblaze_assets.drive_stats.archive import BASE_URL
 from backblaze_assets.errors import DataError
-
-FILMS = ("1080p", "2160p")
+from backblaze_assets.film.style import FORMATS, PACES
 
 
 @dataclass(frozen=True)
@@ -17,12 +16,15 @@ class Settings:
     Attributes:
         data: folder with the zips and all results; BACKBLAZE_DATA, default `data` in the current
             folder. Absolute once constructed.
-        film: the film's format, `1080p` or `2160p`; BACKBLAZE_FILM.
+        film: the film's format, `1080p`, `2160p` or `upright`; BACKBLAZE_FILM.
+        pace: days a second that the film shows: 60, 30 or 15; BACKBLAZE_PACE.
         download: whether newly published quarters are looked for every day and downloaded;
             BACKBLAZE_DOWNLOAD, `on` or `off`, which is the default.
         url: where zips are downloaded from; BACKBLAZE_URL, for a mirror.
         partitions_per_tick: how many partitions the nightly schedule asks for at a time;
             BACKBLAZE_PARTITIONS_PER_TICK.
+        port: where the UI listens, so that the sensor can have new partitions shown there;
+            BACKBLAZE_PORT.
 
     Raises:
         DataError: a setting has a value that it cannot have.
@@ -30,14 +32,19 @@ class Settings:
 
     data: Path = field(default=Path("data"))
     film: str = "1080p"
+    pace: int = 60
     download: bool = False
     url: str = BASE_URL
     partitions_per_tick: int = 1000
+    port: int = 3000
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", Path(self.data).expanduser().absolute())
-        if self.film not in FILMS:
-            raise DataError(f"BACKBLAZE_FILM is {self.film!r}; it can be {' or '.join(FILMS)}.")
+        if self.film not in FORMATS:
+            raise DataError(f"BACKBLAZE_FILM is {self.film!r}; it can be {', '.join(FORMATS)}.")
+        if self.pace not in PACES:
+            choices = ", ".join(map(str, PACES))
+            raise DataError(f"BACKBLAZE_PACE is {self.pace}; it can be {choices}.")
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -45,9 +52,11 @@ class Settings:
         return cls(
             data=Path(os.environ.get("BACKBLAZE_DATA") or "data"),
             film=os.environ.get("BACKBLAZE_FILM") or "1080p",
+            pace=_count("BACKBLAZE_PACE", 60),
             download=_switch("BACKBLAZE_DOWNLOAD"),
             url=(os.environ.get("BACKBLAZE_URL") or BASE_URL).rstrip("/"),
             partitions_per_tick=_count("BACKBLAZE_PARTITIONS_PER_TICK", 1000),
+            port=_count("BACKBLAZE_PORT", 3000),
         )
 
 

@@ -1,10 +1,15 @@
 """What a check has found: whether it passed, said so that a person can act on it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
+
+from backblaze_assets.errors import printable
+
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>()#+!|~$&:]")
 
 MOST_ROWS = 20
 """Rows of a table that are shown at most."""
@@ -32,12 +37,17 @@ class Verdict:
     def markdown(self) -> str:
         """The first `MOST_ROWS` rows of the table as Markdown, and how many there are beyond."""
         lines = [
-            _line(self.table.columns),
+            _line(map(markdown_text, self.table.columns)),
             _line(["--:" if kind.is_numeric() else "---" for kind in self.table.dtypes]),
             *(_line(_text(value) for value in row) for row in self.table.head(MOST_ROWS).rows()),
         ]
         more = self.table.height - MOST_ROWS
         return "\n".join([*lines, "", f"and {more:,} more"] if more > 0 else lines)
+
+
+def markdown_text(text: str) -> str:
+    """Text from the data as Markdown that shows just that text, on one line of a table."""
+    return _MARKUP.sub(r"\\\g<0>", printable(text).replace("\n", "\\n"))
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -48,11 +58,11 @@ def _text(value: object) -> str:
     match value:
         case None:
             return ""
-        case bool() | str():
-            return str(value).replace("|", "\\|")
+        case bool():
+            return str(value)
         case int():
             return f"{value:,}"
         case float():
             return f"{value:,.4g}"
         case _:
-            return str(value)
+            return markdown_text(str(value))

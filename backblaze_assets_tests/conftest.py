@@ -11,8 +11,8 @@ import pytest
 from backblaze_assets.cli.update import Ran, bring_up_to_date
 from backblaze_assets.definitions import build_definitions
 from backblaze_assets.drive_stats.demo import write_zips
-from backblaze_assets.files.folder import DataFolder
-from backblaze_assets.lineage.rules import Lineage
+from backblaze_assets.lineage.status import Lineage
+from backblaze_assets.partitions import range_tags
 from backblaze_assets.resources import Data
 from backblaze_assets.settings import Settings
 
@@ -28,38 +28,32 @@ class Project:
     instance: dg.DagsterInstance
 
     @property
-    def settings(self) -> Settings:
-        return Settings(data=self.root)
-
-    @property
     def data(self) -> Data:
-        return Data.from_settings(self.settings)
-
-    @property
-    def folder(self) -> DataFolder:
-        return self.data.folder
+        """The folder, looked at anew."""
+        return Data(self.root)
 
     @property
     def definitions(self) -> dg.Definitions:
-        return build_definitions(self.settings)
+        return build_definitions(self.data, Settings(data=self.root))
 
     def lineage(self) -> Lineage:
         return self.data.lineage(self.instance)
+
+    def path(self, asset: str, name: object) -> Path:
+        """A file or folder of an asset."""
+        return self.root / asset / str(name)
 
     def update(self, *targets: str) -> list[Ran]:
         """Bring assets up to date; by default all."""
         return bring_up_to_date(self.instance, self.data, targets or ["afr_table", "movie"])
 
-    def materialize(self, asset: str, first: str | None = None, last: str | None = None) -> None:
-        """Materialize an asset, or a range of its partitions, as the Dagster CLI does."""
-        tags = {
-            "dagster/asset_partition_range_start": first,
-            "dagster/asset_partition_range_end": last or first,
-        }
-        self.definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+    def materialize(self, asset: str, *keys: str) -> dg.ExecuteInProcessResult:
+        """Materialize an asset, or its partitions from the first to the last key."""
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        return job.execute_in_process(
             instance=self.instance,
             asset_selection=[dg.AssetKey(asset)],
-            tags=tags if first else {},
+            tags=range_tags(keys or (None,)),
         )
 
 

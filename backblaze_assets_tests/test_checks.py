@@ -8,8 +8,8 @@ import dagster as dg
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-
 from backblaze_assets.checks import CHECKS
+
 from backblaze_assets.cli.update import run
 from backblaze_assets.drive_stats.quarters import days_of
 from backblaze_assets.errors import DataError

@@ -1,6 +1,5 @@
 """The chain on real data, as a person runs it, against figures that were computed without it."""
 
-import csv
 import json
 import os
 import re
@@ -15,16 +14,23 @@ import polars as pl
 import pytest
 
 from backblaze_assets.drive_stats.models import clean_model
-from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.film.probe import probe
-from backblaze_assets_tests.benchmarks.harness import REPOSITORY, SHARED
+from backblaze_assets_tests.real_data import (
+    ALL_DRIVES,
+    ALL_DRIVES_MODELS,
+    FAILURES,
+    REPOSITORY,
+    SHARED,
+    SOME_DRIVES,
+    SOME_DRIVES_MODELS,
+    needs,
+    rows_of,
+)
 
 PROGRAM = Path(sys.executable).with_name("backblaze-assets")
 CLOSING_FRAMES = 60
 
-needs_real_data = pytest.mark.skipif(
-    not (SHARED / "data").is_dir(), reason=f"the real data are not at {SHARED}"
-)
+FLEET_HISTORY = SHARED / "tools" / "fleet_history.py"
 
 
 def run(*arguments: str | Path) -> str:
@@ -45,55 +51,58 @@ def link(target: Path, *sources: Path) -> Path:
     return target
 
 
-@needs_real_data
-def test_forty_real_days_agree_with_what_others_have_counted(tmp_path):
-    data = link(tmp_path / "data", SHARED / "data" / "data_2013.zip")
+@pytest.mark.parametrize(
+    ("path", "models"),
+    [
+        pytest.param(SOME_DRIVES, SOME_DRIVES_MODELS, id="some drives"),
+        pytest.param(
+            ALL_DRIVES,
+            ALL_DRIVES_MODELS,
+            id="all drives",
+            marks=[pytest.mark.slow, needs(ALL_DRIVES)],
+        ),
+    ],
+)
+def test_forty_real_days_agree_with_an_independent_count(tmp_path, path, models):
+    data = link(tmp_path / "data", path)
     film = Path(run("movie", "--data", data).strip())
     video = probe(film)
     assert video.frames == 40 + CLOSING_FRAMES
     assert (video.width, video.height, video.fps) == (1920, 1080, 60)
 
     found = json.loads(run("afr", "2013-Q2", "--all", "--format", "json", "--data", data))
-    golden = SHARED / "facts" / "fleet" / "golden_afr_2013-04-10_2013-05-19.csv"
-    with golden.open(encoding="utf-8", newline="") as file:
-        expected = {row["model"]: row for row in csv.DictReader(file)}
-    assert len(found) == len(expected) == 37
-    for row in found:
-        known = expected[row["model"]]
-        assert row["drive_days"] == int(known["drive_days"]), row
-        assert row["failures"] == int(known["failures"]), row
-        assert row["drives_seen"] == int(known["distinct_serials"]), row
+    known = pl.DataFrame(rows_of(models)).with_columns(clean_model(pl.col("model")))
+    columns = ["drive_days", "failures", "drives_seen"]
+    expected = known.group_by("model").agg(pl.col(columns).cast(pl.Int64).sum())
+    assert sorted(tuple(row[name] for name in ("model", *columns)) for row in found) == sorted(
+        expected.rows()
+    )
 
 
-@needs_real_data
-@pytest.mark.slow
 def test_every_column_of_four_eras_is_imported(tmp_path):
-    zips = sorted((SHARED / "data" / "failure_rows").glob("*.zip"))
-    data = link(tmp_path / "data", *zips)
+    data = link(tmp_path / "data", *FAILURES)
     run("import", "--data", data)
-    widths = set()
-    for path in zips:
+    widths = []
+    for path in FAILURES:
         quarter = date(int(path.stem[8:]), int(path.stem[6]) * 3 - 2, 1)
+        folder = data / "raw_quarter" / str(quarter)
         with zipfile.ZipFile(path) as archive:
-            days = sorted(name for name in archive.namelist() if name.endswith(".csv"))
-            days = [name for name in days if not Path(name).name.startswith(".")]
-            for name in (days[0], days[-1]):
+            names = [name for name in archive.namelist() if re.search(r"/[\d-]{10}\.csv$", name)]
+            for name in names:
                 with archive.open(name) as file:
                     header = file.readline().decode().strip().split(",")
-                folder = DataFolder(data).raw_quarter(quarter)
-                schema = pl.read_parquet_schema(folder / f"{Path(name).stem}.parquet")
-                assert list(schema) == header
-                widths.add(len(header))
-    assert (min(widths), max(widths)) == (131, 197)
+                assert list(pl.read_parquet_schema(folder / f"{Path(name).stem}.parquet")) == header
+        assert len(list(folder.glob("*.parquet"))) == len(names)
+        widths.append(len(header))
+    assert sorted(widths) == [131, 169, 186, 197]
 
 
-@needs_real_data
 @pytest.mark.slow
+@needs(FLEET_HISTORY)
 def test_three_and_a_half_years_agree_with_the_history_of_each_drive(tmp_path):
     fraction = 0.01
-    tool = SHARED / "tools" / "fleet_history.py"
     data = tmp_path / "data"
-    subprocess.run([sys.executable, tool, data, "--fraction", str(fraction)], check=True)
+    subprocess.run([sys.executable, FLEET_HISTORY, data, "--fraction", str(fraction)], check=True)
     film = Path(run("movie", "--data", data).strip())
     days = (date(2016, 9, 30) - date(2013, 4, 10)).days + 1
     assert probe(film).frames == days + CLOSING_FRAMES

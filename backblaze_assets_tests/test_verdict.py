@@ -1,6 +1,7 @@
 from datetime import date
 
 import polars as pl
+import pytest
 
 from backblaze_assets.verdict import MOST_ROWS, Verdict
 
@@ -27,3 +28,21 @@ def test_a_long_table_is_cut_and_says_so():
     lines = Verdict(passed=False, message="", table=table).markdown().splitlines()
     assert len(lines) == MOST_ROWS + 4
     assert lines[-1] == "and 1,500 more"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a|b", r"a\|b"),
+        ("<b>&lt;", r"\<b\>\&lt;"),
+        ("[x](javascript:y)", r"\[x\]\(javascript\:y\)"),
+        ("a\nb\x1b[31m", r"a\\nb\\x1b\[31m"),
+        ("`*_~", r"\`\*\_\~"),
+        ("\u202eevil", r"\\u202eevil"),
+        ("é 日本", "é 日本"),
+    ],
+)
+def test_text_from_the_data_is_text(text, shown):
+    table = pl.DataFrame({text: [text]})
+    lines = Verdict(passed=False, message="", table=table).markdown().splitlines()
+    assert lines == [f"| {shown} |", "| --- |", f"| {shown} |"]

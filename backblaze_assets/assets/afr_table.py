@@ -1,88 +1,99 @@
-"""Annualized failure rate of each model with its 95 % interval, one partition a quarter.
+"""Annualized failure rates with their 95 % intervals, one partition a quarter.
 
-Three windows: the quarter, the trailing year, the whole history. AFR % = 100 x failures /
-(drive days / 365), as Backblaze computes it; the interval is the exact Poisson one.
+Per model, maker, size and in all; for the quarter, the twelve months and the calendar year that end
+with it, and the whole history. AFR % = 100 x failures / (drive days / 365), as Backblaze computes
+it; the interval is the exact Poisson one.
 """
 
-import time
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
 
-import dagster as dg
 import polars as pl
 
-from backblaze_assets.assets.step import step
+from backblaze_assets.drive_stats import quality
+from backblaze_assets.drive_stats.afr import AFR_SCHEMA, totals
 from backblaze_assets.drive_stats.afr import afr_table as build_table
 from backblaze_assets.drive_stats.lifetimes import Lifetimes
 from backblaze_assets.drive_stats.parquet import write_parquet
-from backblaze_assets.lineage.rules import RULES
-from backblaze_assets.partitions import quarters, same_time, trailing_year
-from backblaze_assets.resources import Data
+from backblaze_assets.drive_stats.publication import PUBLISHED
+from backblaze_assets.lineage.checking import Scope
+from backblaze_assets.lineage.metadata import table
+from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.partitions import day_of
+from backblaze_assets.verdict import Verdict
 
 
-@dg.asset(
-    description=__doc__,
-    deps=[
-        dg.AssetDep("daily_stats", partition_mapping=trailing_year),
-        dg.AssetDep("drive_lifetimes", partition_mapping=same_time),
-    ],
-    partitions_def=quarters,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=RULES["afr_table"].code_version,
-    group_name="drive_stats",
-    kinds={"parquet", "polars"},
-    tags={"stage": "numbers"},
-)
-def afr_table(context: dg.AssetExecutionContext, data: Data) -> dg.MaterializeResult[None]:
-    """The failure rates. See the module's docstring."""
-    with step(context, data) as this:
-        for quarter in this.requested():
-            started = time.perf_counter()
-            origin = this.origin(quarter.isoformat())
-            daily = {
-                day: this.folder.daily_stats(day) for day in this.lineage.trailing_days(quarter)
-            }
-            table = build_table(
-                Lifetimes.load(this.folder.drive_lifetimes(quarter)), daily, quarter
-            )
-            path = this.folder.afr_table(quarter)
-            version = write_parquet(table.to_arrow(), path, origin)
-            published = table.filter("published")
-            this.made(
-                origin,
-                version,
-                path,
-                {
-                    "dagster/row_count": table.height,
-                    **{
-                        f"{window}_{figure}": value
-                        for window in ("quarter", "year", "lifetime")
-                        for figure, value in _totals(published, window).items()
-                    },
-                    "seconds": round(time.perf_counter() - started, 2),
-                    "preview": dg.MetadataValue.md(_markdown(published)),
-                },
-            )
-        return this.result()
+def afr_table(step: Step) -> None:
+    """Compute the tables of the quarters that are asked for."""
+    for part in step.parts():
+        with step.making(part.key):
+            daily = {day_of(key): path for key, path in part.inputs["daily_stats"].items()}
+            lifetimes = Lifetimes.load(part.input("drive_lifetimes"))
+            rates = build_table(lifetimes, daily, part.day)
+            step.made(part, write_parquet(rates.to_arrow(), part.path, part.origin), rates)
 
 
-def _totals(table: pl.DataFrame, window: str) -> dict[str, float | int]:
-    """Drive days, failures and AFR of all published models together."""
-    rows = table.filter(pl.col("window") == window)
-    drive_days, failures = int(rows["drive_days"].sum()), int(rows["failures"].sum())
-    afr = 36_500 * failures / drive_days if drive_days else 0.0
-    return {"drive_days": drive_days, "failures": failures, "afr": round(afr, 4)}
+def metadata(_: Part, rates: pl.DataFrame) -> Mapping[str, Any]:
+    """The rates of all published models together, then the quarter's table."""
+    models = rates.filter(pl.col("kind") == "model", pl.col("status") == PUBLISHED)
+    whole = totals(models, "window").rows_by_key("window", named=True, unique=True)
+    quarter = models.filter(pl.col("window") == "quarter").sort("drive_days", descending=True)
+    return {
+        **{f"{window}_afr": round(row["afr"] or 0.0, 4) for window, row in whole.items()},
+        **({"rates": table(map(_row, quarter.iter_rows(named=True)))} if quarter.height else {}),
+        **{f"{window}_failures": row["failures"] for window, row in whole.items()},
+        **{f"{window}_drive_days": row["drive_days"] for window, row in whole.items()},
+        "dagster/row_count": rates.height,
+    }
 
 
-def _markdown(table: pl.DataFrame) -> str:
-    """The published rows of the quarter, by drive days."""
-    rows = table.filter(pl.col("window") == "quarter").sort("drive_days", descending=True)
-    lines = [
-        "| maker | model | TB | drives | drive days | failures | AFR % | 95 % interval |",
-        "|---|---|--:|--:|--:|--:|--:|--:|",
-    ]
-    lines += [
-        f"| {r['maker']} | {r['model']} | {r['capacity_tb'] or 0:g} | {r['drives_end']:,} | "
-        f"{r['drive_days']:,} | {r['failures']} | {r['afr']:.2f} | "
-        f"{r['afr_low']:.2f}-{r['afr_high']:.2f} |"
-        for r in rows.iter_rows(named=True)
-    ]
-    return "\n".join(lines)
+def _row(row: Mapping[str, Any]) -> dict[str, str | int | float]:
+    return {
+        "maker": row["maker"],
+        "model": row["model"],
+        "TB": row["capacity_tb"] or "",
+        "drives": row["drives_end"],
+        "drive days": row["drive_days"],
+        "failures": row["failures"],
+        "AFR %": round(row["afr"], 2),
+        "95 % interval": f"{row['afr_low']:.2f} - {row['afr_high']:.2f}",
+        "age, months": round(row["mean_age_months"] or 0.0, 1),
+    }
+
+
+def agrees_with_daily_stats(scope: Scope) -> Verdict:
+    """Drive days and failures of each window and model are those of daily_stats.
+
+    Those of the whole history are compared with drive_lifetimes.
+    """
+    tables = (
+        (quarter, rates, scope.path("drive_lifetimes", quarter))
+        for quarter, rates in _tables(scope)
+    )
+    return quality.windows_agree(tables, scope.daily)
+
+
+def agrees_with_published(scope: Scope) -> Verdict:
+    """The rates are those that Backblaze published, for the periods of which we have them.
+
+    Made-up data are not compared.
+    """
+    return quality.agrees_with_published(
+        (quarter, rates) for quarter, rates in _tables(scope) if not _is_made_up(scope, quarter)
+    )
+
+
+def _tables(scope: Scope) -> Iterator[tuple[date, pl.DataFrame]]:
+    for made in scope.made:
+        yield day_of(made.partition), pl.read_parquet(scope.file(made), glob=False)
+
+
+def _is_made_up(scope: Scope, quarter: date) -> bool:
+    """Whether any data up to the end of a quarter are."""
+    days = scope.path("drive_lifetimes", quarter) / "days.parquet"
+    return bool(pl.read_parquet(days, columns=["synthetic"], glob=False)["synthetic"].any())
+
+
+CHECKS = (agrees_with_daily_stats, agrees_with_published)
+COLUMNS = AFR_SCHEMA

@@ -3,49 +3,50 @@
 A day without a report has no rows; nothing is invented for it.
 """
 
-import dagster as dg
+from collections.abc import Mapping
+from typing import Any
 
-from backblaze_assets.assets.step import step
-from backblaze_assets.drive_stats.daily import write_daily_stats
-from backblaze_assets.drive_stats.quarters import quarter_of
-from backblaze_assets.lineage.rules import RULES
-from backblaze_assets.partitions import days, same_time
-from backblaze_assets.resources import Data
+from backblaze_assets.drive_stats import quality
+from backblaze_assets.drive_stats.daily import DAILY_SCHEMA, DailyReport, write_daily_stats
+from backblaze_assets.lineage.checking import Scope
+from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.verdict import Verdict
 
 
-@dg.asset(
-    description=__doc__,
-    deps=[dg.AssetDep("raw_quarter", partition_mapping=same_time)],
-    partitions_def=days,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=RULES["daily_stats"].code_version,
-    group_name="drive_stats",
-    kinds={"parquet", "polars"},
-    tags={"stage": "numbers"},
-)
-def daily_stats(context: dg.AssetExecutionContext, data: Data) -> dg.MaterializeResult[None]:
-    """One day's figures. See the module's docstring."""
-    with step(context, data) as this:
-        wanted = this.requested()
-        origins = {day: this.origin(day.isoformat()) for day in wanted}
-        raw = {day: this.folder.raw_quarter(quarter_of(day)) / f"{day}.parquet" for day in wanted}
+def daily_stats(step: Step) -> None:
+    """Count the drives and failures of all days that are asked for."""
+
+    def make(parts: list[Part]) -> None:
+        by_day = {part.day: part for part in parts}
+        raw = {day: part.input("raw_quarter") / f"{day}.parquet" for day, part in by_day.items()}
         reports = write_daily_stats(
             {day: path if path.exists() else None for day, path in raw.items()},
-            this.folder.daily_stats,
-            origins,
+            lambda day: by_day[day].path,
+            {day: part.origin for day, part in by_day.items()},
         )
-        for day, report in reports.items():
-            this.made(
-                origins[day],
-                report.data_version,
-                this.folder.daily_stats(day),
-                {
-                    "dagster/row_count": report.models,
-                    "drives": report.drives,
-                    "failures": report.failures,
-                    "capacity_pb": round(report.capacity_bytes_total / 1e15, 3),
-                    "reported": report.reported,
-                    "bytes": report.bytes,
-                },
-            )
-        return this.result()
+        for part in parts:
+            step.made(part, reports[part.day].data_version, reports[part.day])
+
+    step.make_all(list(step.parts()), make)
+
+
+def metadata(_: Part, report: DailyReport) -> Mapping[str, Any]:
+    """What the plots show: drives, failures, capacity."""
+    return {
+        "dagster/row_count": report.models,
+        "drives": report.drives,
+        "failures": report.failures,
+        "capacity_pb": round(report.capacity_bytes_total / 1e15, 3),
+        "reported": report.reported,
+    }
+
+
+def days_whole(scope: Scope) -> Verdict:
+    """Every day has a report of the whole fleet, save the known ones without a report."""
+    first, last = min(scope.days), max(scope.days)
+    near = {d: path for d, path in scope.daily.items() if first - quality.HISTORY <= d <= last}
+    return quality.days_whole(quality.drives_by_day(near), scope.days)
+
+
+CHECKS = (days_whole,)
+COLUMNS = DAILY_SCHEMA

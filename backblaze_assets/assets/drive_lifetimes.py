@@ -5,103 +5,137 @@ drives stand the days of the history (which of them had a report, which only a p
 spells of drives that changed their model's name.
 """
 
-import time
+from collections.abc import Iterator, Mapping
 from datetime import date
+from pathlib import Path
+from typing import Any
 
-import dagster as dg
 import polars as pl
 
-from backblaze_assets.assets.step import Step, step
-from backblaze_assets.drive_stats.lifetimes import Lifetimes, extend
+from backblaze_assets.drive_stats import quality
+from backblaze_assets.drive_stats.lifetimes import DRIVE_SCHEMA, Lifetimes, extend
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.files.stamps import kept
-from backblaze_assets.lineage.rules import LIFETIMES, RULES
-from backblaze_assets.partitions import quarter_before, quarters, same_time
-from backblaze_assets.resources import Data
+from backblaze_assets.lineage.checking import Scope
+from backblaze_assets.lineage.metadata import table
+from backblaze_assets.lineage.status import DAY_VERSIONS
+from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.partitions import day_of
+from backblaze_assets.verdict import Verdict
 from backblaze_assets.work.progress import work
 
 
-@dg.asset(
-    description=__doc__,
-    deps=[
-        dg.AssetDep("raw_quarter", partition_mapping=same_time),
-        dg.AssetDep("drive_lifetimes", partition_mapping=quarter_before),
-    ],
-    partitions_def=quarters,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=RULES["drive_lifetimes"].code_version,
-    group_name="drive_stats",
-    kinds={"parquet", "polars"},
-    tags={"stage": "numbers"},
-)
-def drive_lifetimes(context: dg.AssetExecutionContext, data: Data) -> dg.MaterializeResult[None]:
-    """The history of every drive. See the module's docstring."""
-    with step(context, data) as this:
-        wanted = this.requested()
-        before: tuple[date, Lifetimes] | None = None
-        with work("drive_lifetimes", len(wanted), "quarters") as progress:
-            for quarter in wanted:
-                before = (quarter, _extend_to(this, quarter, before))
-                progress.advance(1)
-        return this.result()
+def drive_lifetimes(step: Step) -> None:
+    """Continue the history quarter by quarter."""
+    held: dict[Path, Lifetimes] = {}  # the last quarter, which the next one continues
+    with work("drive_lifetimes", len(step.requested()), "quarters") as progress:
+        for part in step.parts():
+            with step.making(part.key):
+                if all(kept(path, part.origin) for path in _files(part.path)):
+                    made, version = Lifetimes.load(part.path), Lifetimes.stored_version(part.path)
+                else:
+                    made = _extended(step, part, held)
+                    version = made.save(part.path, part.origin)
+                step.made(part, version, made)
+                held = {part.path: made}
+            progress.advance(1)
 
 
-def _extend_to(this: Step, quarter: date, held: tuple[date, Lifetimes] | None) -> Lifetimes:
-    """Make one quarter; `held` is a quarter that is still in memory, and its lifetimes."""
-    started = time.perf_counter()
-    origin = this.origin(quarter.isoformat())
-    folder = this.folder.drive_lifetimes(quarter)
-    if all(kept(folder / f"{table}.parquet", origin) for table in LIFETIMES):
-        made, version = Lifetimes.load(folder), Lifetimes.stored_version(folder)
-    else:
-        made = _extended(this, quarter, held)
-        version = made.save(folder, origin)
-    figures = _metadata(quarter, made)
-    this.made(
-        origin, version, folder, {**figures, "seconds": round(time.perf_counter() - started, 2)}
-    )
-    return made
+def _files(folder: Path) -> list[Path]:
+    return [folder / f"{table}.parquet" for table in ("drives", "spells", "days", "capacities")]
 
 
-def _extended(this: Step, quarter: date, held: tuple[date, Lifetimes] | None) -> Lifetimes:
-    earlier = this.lineage.quarter_before(quarter)
-    if held and held[0] == earlier:
-        previous: Lifetimes | None = held[1]
-    else:
-        previous = Lifetimes.load(this.folder.drive_lifetimes(earlier)) if earlier else None
-    record = this.lineage.ledger.get("raw_quarter", quarter.isoformat())
-    raw = this.folder.raw_quarter(quarter)
-    days = this.lineage.day_versions(quarter)
+def _extended(step: Step, part: Part, held: Mapping[Path, Lifetimes]) -> Lifetimes:
+    """One quarter's lifetimes; `held` are lifetimes in memory, by their folder."""
+    before = next(iter(part.inputs.get("drive_lifetimes", {}).values()), None)
+    previous = held.get(before) or Lifetimes.load(before) if before else None
+    raw = part.input("raw_quarter")
+    imported = step.lineage.ledger.get("raw_quarter", part.key)
+    facts = imported.metadata if imported else {}
     return extend(
         previous,
-        {date.fromisoformat(day): raw / f"{day}.parquet" for day in days},
-        quarter,
-        synthetic=bool(record and record.metadata.get("synthetic")),
+        {date.fromisoformat(day): raw / f"{day}.parquet" for day in sorted(facts[DAY_VERSIONS])},
+        part.day,
+        synthetic=bool(facts["synthetic"]),
     )
 
 
-def _metadata(quarter: date, made: Lifetimes) -> dict[str, object]:
+def metadata(part: Part, made: Lifetimes) -> Mapping[str, Any]:
+    """The fleet at the quarter's end."""
     drives = made.drives
     in_service = drives.filter(pl.col("removed_on").is_null() & pl.col("failed_on").is_null())
+    models = in_service.group_by("model").len().sort("len", "model", descending=[True, False])
     return {
         "dagster/row_count": drives.height,
         "drives_in_service": in_service.height,
-        "drives_new": drives.filter(pl.col("first_seen") >= quarter).height,
+        "drives_new": drives.filter(pl.col("first_seen") >= part.day).height,
         "drives_failed": drives["failed_on"].count(),
         "failures": int(drives["failures"].sum()),
         "drive_days": int(drives["drive_days"].sum()),
         "models": drives["model"].n_unique(),
-        "partial_days": int(made.days.filter(pl.col("date") >= quarter)["partial"].sum()),
-        "preview": dg.MetadataValue.md(_preview(quarter, in_service)),
+        "partial_days": int(made.days.filter(pl.col("date") >= part.day)["partial"].sum()),
+        "largest_models": table(
+            {"model": model, "drives in service": count}
+            for model, count in models.head(10).iter_rows()
+        ),
     }
 
 
-def _preview(quarter: date, in_service: pl.DataFrame) -> str:
-    top = in_service.group_by("model").len().sort("len", "model", descending=[True, False]).head(10)
-    lines = [
-        f"Drives in service at the end of {quarter_name(quarter)}",
-        "",
-        "| model | drives |",
-        "|---|--:|",
-    ]
-    return "\n".join([*lines, *(f"| {model} | {count:,} |" for model, count in top.iter_rows())])
+def drives_once(scope: Scope) -> Verdict:
+    """Every drive of the quarter's rows is there exactly once.
+
+    By serial number for the rows of one day a week; exposure_agrees shows that none is lost of the
+    others.
+    """
+    return quality.drives_once(
+        (quarter, scope.path("drive_lifetimes", quarter), scope.raw(quarter))
+        for quarter in scope.days
+    )
+
+
+def slots_gapless(scope: Scope) -> Verdict:
+    """The slots of each model's drives are 0, 1, 2, ... up to their number."""
+    return quality.slots_gapless(
+        (quarter, scope.path("drive_lifetimes", quarter)) for quarter in scope.days
+    )
+
+
+def exposure_agrees(scope: Scope) -> Verdict:
+    """The quarter's drive days and failures are those of daily_stats, model by model.
+
+    Where daily_stats are not up to date, totals are compared with those of raw_quarter.
+    """
+    return quality.exposure_agrees(_added_and_counted(scope), "the daily counts")
+
+
+def _added_and_counted(scope: Scope) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
+    for made in scope.made:
+        quarter = day_of(made.partition)
+        history = scope.view.calendar.quarters
+        at = history.index(quarter)
+        before = scope.path("drive_lifetimes", history[at - 1]) if at else None
+        folder = scope.path("drive_lifetimes", quarter)
+        added = quality.exposure_of_quarter(folder, before)
+        imported = scope.lineage.ledger.get("raw_quarter", made.partition)
+        versions = imported.metadata[DAY_VERSIONS] if imported else {}
+        counted = [scope.lineage.ledger.get("daily_stats", day) for day in versions]
+        current = all(
+            each and each.inputs["raw_quarter"] == version
+            for each, version in zip(counted, versions.values(), strict=True)
+        )
+        if current:
+            days = [date.fromisoformat(day) for day in versions]
+            paths = [scope.daily[day] for day in days if day in scope.daily]
+            yield quarter_name(quarter), added, quality.exposure(quality.read_daily(paths))
+        else:
+            total = quality.exposure(added.with_columns(model=pl.lit(quality.ALL_MODELS)))
+            raw = quality.exposure_of_raw(scope.path("raw_quarter", quarter))
+            yield quarter_name(quarter), total, raw
+
+
+CHECKS = (
+    drives_once,
+    slots_gapless,
+    exposure_agrees,
+)
+COLUMNS = DRIVE_SCHEMA

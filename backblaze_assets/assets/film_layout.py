@@ -1,61 +1,49 @@
-"""Where each model's block of drives stands on the film's canvas.
+"""Where each model's block of drives stands on the film's canvas, one partition a quarter.
 
-A fold over the quarters in order: new models are placed and blocks grow into the room left for
-them, and everything is packed anew only when something no longer fits. Frames depend on the last
-packing alone, so the data version is that of the packing: a new quarter normally changes nothing.
+Each quarter continues the one before it: blocks grow into room that is left for them, and when a
+quarter no longer fits, a new era begins, in which everything is smaller. So a later quarter changes
+nothing of an earlier one. With the blocks stand their labels, the captions and the figures by day.
 """
 
-import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-import dagster as dg
 import polars as pl
 
-from backblaze_assets.assets.step import Step, step
 from backblaze_assets.drive_stats.lifetimes import Lifetimes
-from backblaze_assets.files.atomic import write_atomic
-from backblaze_assets.files.origin import KEY, digest
-from backblaze_assets.film.layout import Layout, build, censuses
-from backblaze_assets.lineage.rules import RULES
-from backblaze_assets.resources import Data
+from backblaze_assets.files.origin import digest
+from backblaze_assets.film.layout import FilmLayout, extend, measures, read_layout, write_layout
+from backblaze_assets.film.style import Style
+from backblaze_assets.lineage.metadata import table
+from backblaze_assets.lineage.step import Part, Step
 
 
-@dg.asset(
-    description=__doc__,
-    deps=["drive_lifetimes"],
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=RULES["film_layout"].code_version,
-    group_name="film",
-    kinds={"json", "python"},
-    tags={"stage": "draw"},
-)
-def film_layout(context: dg.AssetExecutionContext, data: Data) -> dg.MaterializeResult[None]:
-    """The film's layout. See the module's docstring."""
-    with step(context, data) as this:
-        origin = this.origin(None)
-        quarters = this.lineage.quarters()
-        lifetimes = Lifetimes.load(this.folder.drive_lifetimes(quarters[-1]))
-        layout = build(censuses(lifetimes.drives, quarters), this.style)
-        version = digest([layout.anchor, this.style.version])
-        content = {
-            KEY: json.loads(origin.with_data_version(version).to_json()),
-            "layout": json.loads(layout.to_json()),
-        }
-        write_atomic(this.folder.film_layout, json.dumps(content, indent=1).encode())
-        this.made(origin, version, this.folder.film_layout, _metadata(layout, lifetimes.drives))
-        return this.result()
+def film_layout(step: Step) -> None:
+    """Lay the film out quarter by quarter."""
+    held: dict[Path, FilmLayout] = {}  # the last quarter, which the next one continues
+    for part in step.parts():
+        with step.making(part.key):
+            before = next(iter(part.inputs.get("film_layout", {}).values()), None)
+            previous = (held.get(before) or read_layout(before)) if before else None
+            lifetimes = Lifetimes.load(part.input("drive_lifetimes"))
+            daily = pl.read_parquet(
+                list(part.inputs["daily_stats"].values()),
+                columns=["date", "model", "drives", "failures"],
+                glob=False,
+            )
+            layout = extend(previous, part.day, lifetimes, daily, step.style)
+            version = digest([layout.to_json()])
+            write_layout(part.path, layout, part.origin.with_data_version(version))
+            step.made(part, version, (layout, lifetimes.drives, step.style))
+            held = {part.path: layout}
 
 
-def read_layout(this: Step) -> Layout:
-    """The layout as it was last materialized, for the assets that draw."""
-    content = json.loads(this.folder.film_layout.read_text(encoding="utf-8"))
-    return Layout.from_json(json.dumps(content["layout"]))
-
-
-def _metadata(layout: Layout, drives: pl.DataFrame) -> dict[str, object]:
+def metadata(_: Part, made: tuple[FilmLayout, pl.DataFrame, Style]) -> Mapping[str, Any]:
+    """How full the canvas is, how small a drive, how many move; then what the captions say."""
+    layout, drives, style = made
+    said = [{"from": str(caption.since), "text": caption.text} for caption in layout.captions]
     return {
-        "models": len({segment.model for segment in layout.segments}),
-        "cell_px": layout.cell,
-        "drives": drives.height,
-        "slots": sum(segment.slots for segment in layout.segments),
-        "anchor": layout.anchor,
+        **measures(layout, drives, style),
+        **({"captions": table(said)} if said else {}),
     }

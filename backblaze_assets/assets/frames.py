@@ -1,98 +1,86 @@
 """The film's frames: one picture a day in which every drive ever seen is a small square.
 
-A drive appears white, turns grey in service, bursts into a red ring when it fails, and goes black
-when it is removed. Every frame is a pure function of its quarter's drive lifetimes and the layout.
+A drive appears white, cools to slate in service, bursts into a ring when it fails, and goes when it
+is removed. Every frame is a pure function of its quarter's drive lifetimes and layout.
 """
 
-import base64
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
 from itertools import groupby
-from pathlib import Path
+from typing import Any
 
-import dagster as dg
-
-from backblaze_assets.assets.film_layout import read_layout
-from backblaze_assets.assets.step import Step, step
 from backblaze_assets.drive_stats.quarters import quarter_of
-from backblaze_assets.files.stamps import kept, read_origin
-from backblaze_assets.film.layout import Layout
+from backblaze_assets.files.stamps import kept
+from backblaze_assets.film import quality
+from backblaze_assets.film.layout import read_layout
 from backblaze_assets.film.render import (
     FrameReport,
     QuarterFrames,
-    open_renderer,
     render_quarters,
+    report_of,
     thumbnail,
 )
-from backblaze_assets.lineage.rules import RULES
-from backblaze_assets.partitions import days, same_time
-from backblaze_assets.resources import Data
+from backblaze_assets.lineage.checking import Scope
+from backblaze_assets.lineage.metadata import picture
+from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.verdict import Verdict
 
 
-@dg.asset(
-    description=__doc__,
-    deps=[dg.AssetDep("drive_lifetimes", partition_mapping=same_time), "film_layout"],
-    partitions_def=days,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=RULES["frames"].code_version,
-    group_name="film",
-    kinds={"jpeg", "pillow", "numpy"},
-    tags={"stage": "draw"},
-    pool="render",
-)
-def frames(context: dg.AssetExecutionContext, data: Data) -> dg.MaterializeResult[None]:
-    """One frame a day. See the module's docstring."""
-    with step(context, data) as this:
-        wanted = this.requested()
-        origins = {day: this.origin(str(day)) for day in wanted}
-        todo = [day for day in wanted if not kept(this.folder.frame(day), origins[day])]
-        layout = read_layout(this)
+def frames(step: Step) -> None:
+    """Draw the days that are asked for, save those that stand already."""
+
+    def make(parts: list[Part]) -> None:
+        stands = {part.day: origin for part in parts if (origin := kept(part.path, part.origin))}
+        layouts = {path: read_layout(path) for path in {it.input("film_layout") for it in parts}}
+        todo = [part for part in parts if part.day not in stands]
         jobs = [
-            QuarterFrames(this.folder.drive_lifetimes(quarter), days_of_it, origins[days_of_it[0]])
-            for quarter, days_of_it in by_quarter(todo)
-        ]
-        reports = dict(render_quarters(jobs, layout, this.style, this.folder.frame))
-        reports |= _reports_of_kept(this, layout, [day for day in wanted if day not in reports])
-        for day in wanted:
-            path = this.folder.frame(day)
-            figures = _metadata(path, day, reports[day])
-            this.made(origins[day], reports[day].data_version, path, figures)
-        return this.result(width=this.style.width, height=this.style.height)
-
-
-def by_quarter(wanted: Sequence[date]) -> list[tuple[date, list[date]]]:
-    """Days in order, grouped by their quarter."""
-    return [(quarter, list(group)) for quarter, group in groupby(wanted, key=quarter_of)]
-
-
-def _reports_of_kept(this: Step, layout: Layout, wanted: list[date]) -> dict[date, FrameReport]:
-    """What there is to say of frames that stand already."""
-    reports: dict[date, FrameReport] = {}
-    for quarter, days_of_it in by_quarter(wanted):
-        renderer = open_renderer(this.folder.drive_lifetimes(quarter), layout, this.style)
-        for day in days_of_it:
-            origin = read_origin(this.folder.frame(day))
-            figures = renderer.figures(day)
-            reports[day] = FrameReport(
-                data_version=origin.data_version if origin else "",
-                bytes=this.folder.frame(day).stat().st_size,
-                drives_in_service=int(figures.in_service[-1]),
-                failed_so_far=figures.failed,
-                capacity_bytes=figures.capacity_bytes,
+            QuarterFrames(
+                group[0].input("drive_lifetimes"),
+                layouts[group[0].input("film_layout")],
+                [part.day for part in group],
+                group[0].origin,
             )
-    return reports
+            for _, group in _by_quarter(todo)
+        ]
+        target = {part.day: part.path for part in parts}.__getitem__
+        reports = dict(render_quarters(jobs, step.style, target))
+        for part in parts:
+            day = part.day
+            if day in stands:
+                layout, size = layouts[part.input("film_layout")], part.path.stat().st_size
+                reports[day] = report_of(layout, day, stands[day].data_version, size)
+            step.made(part, reports[day].data_version, reports[day])
+
+    step.make_all(list(step.parts()), make)
 
 
-def _metadata(path: Path, day: date, report: FrameReport) -> dict[str, object]:
-    figures: dict[str, object] = {
+def _by_quarter(parts: list[Part]) -> list[tuple[date, list[Part]]]:
+    grouped = groupby(parts, key=lambda part: quarter_of(part.day))
+    return [(quarter, list(group)) for quarter, group in grouped]
+
+
+def metadata(part: Part, report: FrameReport) -> Mapping[str, Any]:
+    """The figures on the panel, and a picture on the last day of each month."""
+    figures: dict[str, Any] = {
         "drives_in_service": report.drives_in_service,
         "drives_failed": report.failed_so_far,
         "capacity_pb": round(report.capacity_bytes / 1e15, 3),
         "bytes": report.bytes,
     }
-    # Dagster stores every event twice, so pictures go to the last day of a month only.
-    if (day + timedelta(days=1)).month != day.month:
-        picture = base64.b64encode(thumbnail(path, 320)).decode()
-        markdown = f"![{day}](data:image/jpeg;base64,{picture})"
-        figures["preview"] = dg.MetadataValue.md(markdown)
+    # Dagster stores every event twice, so not every day can have one.
+    if (part.day + timedelta(days=1)).month != part.day.month:
+        figures = {"picture": picture(thumbnail(part.path, 320), str(part.day)), **figures}
     return figures
+
+
+def frames_whole(scope: Scope) -> Verdict:
+    """Every frame is a whole JPEG file of the canvas's size.
+
+    The size is read from every file's head, and its last bytes show that it does not end early.
+    Eight frames of each run are decoded.
+    """
+    files = {day: scope.file(made) for day, made in zip(scope.days, scope.made, strict=True)}
+    return quality.frames_whole(files, scope.style)
+
+
+CHECKS = (frames_whole,)

@@ -1,56 +1,98 @@
-"""The film: all clips joined without encoding them again, and a second in which it fades out."""
+"""The film: title, all clips joined without encoding them again, end card; subtitles, chapters."""
 
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import polars as pl
 
-from backblaze_assets.assets.film_layout import read_layout
-from backblaze_assets.assets.movie_clip import video_figures
-from backblaze_assets.assets.step import Step, step
-from backblaze_assets.film.encode import encode_jpegs, join_clips
-from backblaze_assets.film.render import render_closing
-from backblaze_assets.lineage.rules import RULES
-from backblaze_assets.resources import Data
-
-
-@dg.asset(
-    description=__doc__,
-    deps=["movie_clip", "drive_lifetimes", "film_layout"],
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=RULES["movie"].code_version,
-    group_name="film",
-    kinds={"mp4"},
-    tags={"stage": "encode"},
-    pool="encode",
-)
-def movie(context: dg.AssetExecutionContext, data: Data) -> dg.MaterializeResult[None]:
-    """The film. See the module's docstring."""
-    with step(context, data) as this:
-        quarters = this.lineage.quarters()
-        origin = this.origin(None, sources=this.lineage.sources())
-        clips = [this.folder.movie_clip(quarter) for quarter in quarters]
-        with tempfile.TemporaryDirectory() as folder:
-            ending = Path(folder) / "ending.mp4"
-            encode_jpegs(_closing(this), ending, this.style.fps, origin)
-            join_clips([*clips, ending], this.folder.movie, origin)
-        figures, data_version = video_figures(this.folder.movie)
-        this.made(
-            origin,
-            data_version,
-            this.folder.movie,
-            {
-                **figures,
-                "first_day": str(this.lineage.days(quarters[0])[0]),
-                "last_day": str(this.lineage.days(quarters[-1])[-1]),
-                "zips": dg.MetadataValue.json(origin.sources),
-            },
-        )
-        return this.result()
+from backblaze_assets.files.atomic import write_atomic
+from backblaze_assets.film import quality
+from backblaze_assets.film.encode import ClipReport
+from backblaze_assets.film.layout import read_layout
+from backblaze_assets.film.movie import Part as Quarter
+from backblaze_assets.film.movie import make_movie
+from backblaze_assets.film.render import thumbnail
+from backblaze_assets.lineage.checking import Scope
+from backblaze_assets.lineage.metadata import picture
+from backblaze_assets.lineage.status import SOURCES
+from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.verdict import Verdict
 
 
-def _closing(this: Step) -> Iterator[bytes]:
-    """JPEGs of the closing frames, drawn from the newest quarter."""
-    newest = this.lineage.quarters()[-1]
-    return render_closing(this.folder.drive_lifetimes(newest), read_layout(this), this.style)
+@dataclass(frozen=True)
+class Film:
+    """What a person wants to know of the film.
+
+    Attributes:
+        video: its format and length.
+        poster: a JPEG of its last day.
+        first_day, last_day: of the data.
+        sources: SHA-256 of each zip, by file name.
+    """
+
+    video: ClipReport
+    poster: Path
+    first_day: str
+    last_day: str
+    sources: Mapping[str, str]
+
+
+def movie(step: Step) -> None:
+    """Join title, clips in the order of their quarters, closing frames and end card."""
+    for part in step.parts():
+        with step.making(part.key):
+            clips, layouts = part.inputs["movie_clip"], part.inputs["film_layout"]
+            lifetimes = part.inputs["drive_lifetimes"]
+            quarters = [
+                Quarter(clip, lifetimes[key], read_layout(layouts[key]))
+                for key, clip in sorted(clips.items(), key=str)
+            ]
+            afr = pl.read_parquet(part.input("afr_table"), glob=False)
+            origin = replace(part.origin, sources=_sources(step))
+            models = afr.filter(pl.col("kind") == "model")
+            written, words = make_movie(quarters, models, part.path, step.style, origin)
+            write_atomic(part.path.with_suffix(".srt"), words.encode())
+            days = [str(key) for key in step.lineage.expected("frames")]
+            poster = step.path("frames", days[-1])
+            film = Film(written, poster, days[0], days[-1], origin.sources)
+            step.made(part, written.data_version, film)
+
+
+def _sources(step: Step) -> dict[str, str]:
+    """SHA-256 of every imported zip, by file name."""
+    imported = step.lineage.ledger.all("raw_quarter").values()
+    found = [made.metadata[SOURCES] for made in imported]
+    return {name: digest for sources in found for name, digest in sources.items()}
+
+
+def metadata(part: Part, film: Film) -> Mapping[str, Any]:
+    """The poster, where the film is, and five figures first."""
+    return {
+        "poster": picture(thumbnail(film.poster, 900), f"{film.last_day}, the last day"),
+        "path": dg.MetadataValue.path(part.path),
+        "first_day": film.first_day,
+        "last_day": film.last_day,
+        "film_seconds": round(film.video.seconds, 3),
+        "megabytes": round(part.path.stat().st_size / 1e6, 1),
+        "frames": film.video.frames,
+        "width": film.video.width,
+        "height": film.video.height,
+        "zips": dg.MetadataValue.json(dict(film.sources)),
+    }
+
+
+def film_complete(scope: Scope) -> Verdict:
+    """The film has a frame for each day and the closing frames, and lasts as long as they take."""
+    days = len(scope.lineage.expected("frames"))
+    return quality.film_complete(scope.path("movie", "movie.mp4"), days, scope.style)
+
+
+def film_plays(scope: Scope) -> Verdict:
+    """The film is H.264 in yuv420p of the canvas's size, with the index in front of the frames."""
+    return quality.film_plays(scope.path("movie", "movie.mp4"), scope.style)
+
+
+CHECKS = (film_complete, film_plays)

@@ -1,57 +1,53 @@
-"""The film of one quarter: its frames as H.264, 60 of them a second."""
+"""The film of one quarter: its frames as H.264, 60 days a second unless the pace is another."""
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
-import dagster as dg
-
-from backblaze_assets.assets.step import step
 from backblaze_assets.files.origin import Origin
 from backblaze_assets.files.stamps import kept
+from backblaze_assets.film import quality
 from backblaze_assets.film.encode import ClipJob, encode_clips
-from backblaze_assets.film.probe import probe
-from backblaze_assets.lineage.rules import RULES
-from backblaze_assets.partitions import quarters, same_time
-from backblaze_assets.resources import Data
+from backblaze_assets.film.probe import VideoInfo, probe
+from backblaze_assets.lineage.checking import Scope
+from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.verdict import Verdict
 
 
-@dg.asset(
-    description=__doc__,
-    deps=[dg.AssetDep("frames", partition_mapping=same_time)],
-    partitions_def=quarters,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=RULES["movie_clip"].code_version,
-    group_name="film",
-    kinds={"mp4"},
-    tags={"stage": "encode"},
-    pool="encode",
-)
-def movie_clip(context: dg.AssetExecutionContext, data: Data) -> dg.MaterializeResult[None]:
-    """One quarter of the film. See the module's docstring."""
-    with step(context, data) as this:
+def movie_clip(step: Step) -> None:
+    """Encode the quarters that are asked for, save those that stand already."""
+
+    def make(parts: list[Part]) -> None:
         jobs = [
-            ClipJob(
-                frames=[this.folder.frame(day) for day in this.lineage.days(quarter)],
-                target=this.folder.movie_clip(quarter),
-                origin=this.origin(str(quarter)),
-            )
-            for quarter in this.requested()
+            ClipJob(list(part.inputs["frames"].values()), part.path, part.origin)
+            for part in parts
+            if not kept(part.path, part.origin)
         ]
-        todo = [job for job in jobs if not kept(job.target, job.origin)]
-        encode_clips(todo, this.style.fps)
-        for job in jobs:
-            figures, data_version = video_figures(job.target)
-            this.made(job.origin, data_version, job.target, figures)
-        return this.result()
+        encode_clips(jobs, step.style.fps, repeat=step.style.frames_a_day)
+        for part in parts:
+            video = probe(part.path)
+            step.made(part, Origin.from_json(video.comment).data_version, video)
+
+    step.make_all(list(step.parts()), make)
 
 
-def video_figures(path: Path) -> tuple[dict[str, object], str]:
-    """What Dagster is told of a film, and the film's data version."""
-    video = probe(path)
-    figures: dict[str, object] = {
+def metadata(part: Part, video: VideoInfo) -> Mapping[str, Any]:
+    """How long and how large the clip is."""
+    return {
         "frames": video.frames,
         "film_seconds": round(video.seconds, 3),
-        "bytes": path.stat().st_size,
+        "bytes": part.path.stat().st_size,
         "width": video.width,
         "height": video.height,
     }
-    return figures, Origin.from_json(video.comment).data_version
+
+
+def clips_complete(scope: Scope) -> Verdict:
+    """The clip has one frame for each of the quarter's days, in the film's size, rate and codec."""
+    clips = {
+        quarter: (scope.file(made), len(scope.view.calendar.days(quarter)))
+        for quarter, made in zip(scope.days, scope.made, strict=True)
+    }
+    return quality.clips_complete(clips, scope.style)
+
+
+CHECKS = (clips_complete,)

@@ -1,35 +1,25 @@
 """Schedules: looking for newly published quarters, and making by night what there is to do."""
 
 import dagster as dg
-from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
 
-from backblaze_assets.automation.agenda import Agenda
-from backblaze_assets.drive_stats.archive import find_archives
+from backblaze_assets.automation.requests import agenda, is_at_work
 from backblaze_assets.drive_stats.download import download, published_since
 from backblaze_assets.drive_stats.quarters import next_quarter, quarter_name
-from backblaze_assets.lineage.ranges import range_tags, unbroken
-from backblaze_assets.lineage.rules import BLOCKING, RULES, Key
-from backblaze_assets.lineage.tracing import refusals
+from backblaze_assets.graph import GRAPH
+from backblaze_assets.instance.asset_job import IMPLICIT_ASSET_JOB
+from backblaze_assets.lineage.reasons import complaints
+from backblaze_assets.lineage.view import View
 from backblaze_assets.resources import Data
 from backblaze_assets.work.progress import Lines, listening
 
-ACTIVE = [
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-
 
 @dg.op(
-    pool="download",
     # A host that is down is back in minutes or hours: after 5, 10, 20 and 40 minutes.
     retry_policy=dg.RetryPolicy(max_retries=4, delay=300, backoff=dg.Backoff.EXPONENTIAL),
 )
-def fetch_new_quarters(context: dg.OpExecutionContext, data: Data) -> None:
+def fetch_new_quarters(context: dg.OpExecutionContext, data: dg.ResourceParam[Data]) -> None:
     """Download what was published after the newest zip in the data folder, and nothing older."""
-    present = find_archives(data.folder.root)
+    present = View.of(data.root).calendar.quarters
     if not present:
         context.log.info(
             f"There are no zips in {data.root}, so there is no newest one to go on from. "
@@ -66,14 +56,14 @@ def download_schedule(*, on: bool) -> dg.ScheduleDefinition:
 def nightly_schedule(data: Data, limit: int) -> dg.ScheduleDefinition:
     """Every quarter of an hour of the night, up to `limit` partitions of what there is to do.
 
-    It is off by default, because the sensors do the same at once. It is for those who would rather
-    have the machine for themselves by day: switch the sensors off, and this on. And it tries again
-    what has failed, once a night, which the sensors do not.
+    It is off by default, because the sensor does the same at once. It is for those who would rather
+    have the machine for themselves by day: switch the sensor off, and this on. And it tries again
+    what has failed, once a night, which the sensor does not.
     """
 
     @dg.schedule(
         name="fill_by_night",
-        job_name=IMPLICIT_ASSET_JOB_NAME,  # a job of ours could not have both quarters and days
+        job_name=IMPLICIT_ASSET_JOB,
         cron_schedule="*/15 0-5 * * *",
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=f"Materializes what is missing or out of date, {limit:,} partitions at a time.",
@@ -81,36 +71,16 @@ def nightly_schedule(data: Data, limit: int) -> dg.ScheduleDefinition:
     def fill_by_night(
         context: dg.ScheduleEvaluationContext,
     ) -> list[dg.RunRequest] | dg.SkipReason:
-        if context.instance.get_runs_count(dg.RunsFilter(statuses=ACTIVE)):
+        if is_at_work(context.instance):
             return dg.SkipReason("Runs are at work; what they leave is for the next time.")
-        agenda = Agenda(data.lineage(context.instance), context.instance)
-        pieces = _bounded(agenda, limit)
-        night = context.scheduled_execution_time.date()
-        if not pieces:
-            refused = refusals(agenda.lineage, list(BLOCKING))
-            return dg.SkipReason("\n".join(refused) or "Everything is up to date.")
-        return [
-            dg.RunRequest(
-                run_key=f"{night} {asset} {keys[0]} {keys[-1]}",
-                asset_selection=[dg.AssetKey(asset)],
-                tags=range_tags(keys),
-            )
-            for asset, keys in pieces
-        ]
+        lineage = data.seen_anew().lineage(context.instance)
+        night = str(context.scheduled_execution_time.date())
+        found = agenda(lineage, context.instance, night, limit)
+        if found.requests:
+            return found.requests
+        problems = complaints(lineage, list(GRAPH))
+        if found.failed:
+            problems.append("What could not be made is tried again tomorrow; see the last runs.")
+        return dg.SkipReason("\n".join(problems) or "Everything is up to date.")
 
     return fill_by_night
-
-
-def _bounded(agenda: Agenda, limit: int) -> list[tuple[str, list[Key]]]:
-    """For each asset that has something to do, one unbroken range, together at most `limit`.
-
-    What failed last time comes after everything else, so that it does not stand in the way.
-    """
-    pieces: list[tuple[str, list[Key]]] = []
-    for asset in RULES:
-        ready, failed = agenda.ready(asset), agenda.failed(asset)
-        fresh = [key for key in ready if key not in failed]
-        if (keys := fresh or ready) and limit > 0:
-            pieces.append((asset, unbroken(asset, keys)[0][:limit]))
-            limit -= len(pieces[-1][1])
-    return pieces

@@ -1,1 +1,1 @@
-"""."""
+"""The command line, thin: options and printing. What it does is in the other packages."""

@@ -20,16 +20,17 @@ import click
 from backblaze_assets.cli import console
 from backblaze_assets.drive_stats.quarters import parse_quarter, parse_quarters, quarter_name
 from backblaze_assets.errors import DataError
-from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.settings import Settings
 from backblaze_assets.work.interrupts import EXIT_CODE, ending_soon
 from backblaze_assets.work.progress import listening
 
 if TYPE_CHECKING:
-    from backblaze_assets.lineage.rules import Lineage
+    from rich.table import Table
 
+    from backblaze_assets.lineage.status import Lineage
+    from backblaze_assets.lineage.view import View
+    from backblaze_assets.resources import Data
 
-WINDOWS = ("quarter", "year", "lifetime")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -93,16 +94,20 @@ def app() -> None:
 @_shared
 def demo() -> None:
     """Make a small synthetic fleet and build everything from it, in a folder of its own."""
+    from backblaze_assets.cli.afr import report as afr_report
     from backblaze_assets.drive_stats.demo import write_zips
+    from backblaze_assets.graph import GRAPH
 
     settings = Settings(data=Settings.from_environment().data / "demo")
     os.environ["BACKBLAZE_DATA"] = str(settings.data)
     console.say(f"Writing the zips of a synthetic fleet to {_shown(settings.data)}")
     with listening(console.listener()):
         write_zips(settings.data)
-    _bring_up_to_date(settings, ["afr_table", "movie"])
-    _print_afr(settings, None, "lifetime", everything=False, form="table")
-    _print_film(settings)
+    data = _data(settings)
+    _bring_up_to_date(data, list(GRAPH))
+    tables = _afr_tables(None)
+    click.echo(afr_report(tables, max(tables), window="lifetime", width=console.width()))
+    _print_film(data)
     console.say(
         f"\nLook around in the Dagster UI: backblaze-assets dev --data {_shown(settings.data)}"
     )
@@ -111,34 +116,62 @@ def demo() -> None:
 @app.command()
 @_shared
 def movie() -> None:
-    """Bring tables and film up to date for the zips in the data folder; print the film's path."""
-    settings = Settings.from_environment()
-    _bring_up_to_date(settings, ["afr_table", "movie"])
-    _print_film(settings)
+    """Bring everything up to date for the zips in the data folder; print the film's path."""
+    from backblaze_assets.graph import GRAPH
+
+    data = _data(Settings.from_environment())
+    _bring_up_to_date(data, list(GRAPH))
+    _print_film(data)
 
 
 @app.command("import")
 @_shared
 def import_() -> None:
     """Import all zips in the data folder: `raw_quarter`."""
-    _bring_up_to_date(Settings.from_environment(), ["raw_quarter"])
+    _bring_up_to_date(_data(Settings.from_environment()), ["raw_quarter"])
+
+
+_quarter_argument = click.argument("quarter", required=False, callback=_quarter)
+_by = click.option(
+    "--by",
+    type=click.Choice(["model", "maker", "size", "maker_size", "all"]),
+    default="model",
+    show_default=True,
+    help="What a row is of.",
+)
 
 
 @app.command()
-@click.argument("quarter", required=False, callback=_quarter)
+@_quarter_argument
 @click.option(
     "--window",
-    type=click.Choice(WINDOWS),
+    type=click.Choice(["quarter", "year", "calendar_year", "lifetime"]),
     default="quarter",
     show_default=True,
-    help="What the rates are about.",
+    help="What the rates are over.",
 )
+@_by
+@click.option("--model", metavar="TEXT", help="Only models whose name contains this.")
+@click.option("--maker", metavar="NAME", help="Only this maker.")
+@click.option(
+    "--sort", metavar="WHAT", help="model, maker, size, drives, days, failures, afr, low, high, age"
+)
+@click.option("--since", metavar="QUARTER", callback=_quarter, help="A series from this quarter.")
 @click.option(
     "--all",
     "everything",
     is_flag=True,
-    help="Every model: boot drives and those too few to publish, too.",
+    help="Every model, and not only those that Backblaze's rule of the time would show.",
 )
+@click.option("--boot", is_flag=True, help="Boot drives, in place of data drives.")
+@click.option("--min-drives", type=click.IntRange(1), help="Fewest drives of a model.")
+@click.option("--min-days", type=click.IntRange(0), help="Fewest drive days of a model.")
+@click.option(
+    "--counted",
+    type=click.Choice(["end", "seen"]),
+    help="Whether drives are those in service at the end, or all that were seen.",
+)
+@click.option("--lists", is_flag=True, help="Name those without a failure, and with a high rate.")
 @click.option(
     "--format",
     "form",
@@ -148,40 +181,106 @@ def import_() -> None:
     help="How to print it.",
 )
 @_shared
-def afr(quarter: date | None, window: str, everything: bool, form: str) -> None:
+def afr(quarter: date | None, **options: Any) -> None:  # noqa: ANN401 - those of `cli.afr.report`
     """Print the annualized failure rates of a quarter, building what is missing.
 
     QUARTER is written as 2021-Q2; it is the newest if left out.
     """
-    settings = Settings.from_environment()
-    _check_quarter(settings, quarter)
-    _bring_up_to_date(settings, ["afr_table"], quiet=True)
-    _print_afr(settings, quarter, window, everything=everything, form=form)
+    from backblaze_assets.cli.afr import report
+
+    paths = _afr_tables(quarter)
+    width = console.width() if options["form"] == "table" else None
+    click.echo(report(paths, quarter or max(paths), width=width, **options))
+
+
+@app.command()
+@_quarter_argument
+@click.option(
+    "--against",
+    type=click.Choice(["quarter", "year"]),
+    default="quarter",
+    show_default=True,
+    help="The quarter before, or the same quarter of the year before.",
+)
+@_by
+@_shared
+def changes(quarter: date | None, **options: Any) -> None:  # noqa: ANN401 - of `changes_report`
+    """Print how the failure rates have changed, and what of it is more than chance."""
+    from backblaze_assets.cli.afr import changes_report
+
+    paths = _afr_tables(quarter)
+    click.echo(changes_report(paths, quarter or max(paths), width=console.width(), **options))
+
+
+@app.command()
+@click.option("--all", "every_model", is_flag=True, help="Every model, and not only differences.")
+@_shared
+def reconcile(*, every_model: bool) -> None:
+    """Print our figures beside those that Backblaze has published, per period."""
+    import polars as pl
+
+    from backblaze_assets.drive_stats import published
+
+    paths = _afr_tables(None)
+    tables = {quarter: pl.read_parquet(path, glob=False) for quarter, path in paths.items()}
+    click.echo(published.as_text(published.reconcile(tables), every_model=every_model))
+
+
+@app.command()
+@_shared
+def report() -> None:
+    """Bring the report up to date, one page for the browser, and print its path."""
+    data = _data(Settings.from_environment())
+    _bring_up_to_date(data, ["report"])
+    click.echo(_shown(data.folder.path("report", "report.html")))
 
 
 @app.command()
 @_shared
 def status() -> None:
-    """Per asset: how many partitions are present, missing, out of date, refused by a check."""
+    """What the data folder has, and how many partitions of each asset are up to date."""
     from rich.table import Table
 
-    from backblaze_assets.lineage import tracing
-    from backblaze_assets.lineage.rules import BLOCKING, RULES, Status
+    from backblaze_assets.graph import GRAPH
+    from backblaze_assets.lineage.reasons import complaints
+    from backblaze_assets.lineage.status import Status
 
-    with _lineage(Settings.from_environment()) as lineage:
+    with _lineage() as lineage:
+        console.show(_zips(lineage.view))
         table = Table("asset", box=None)
-        for heading in ("present", "missing", "out of date", "refused"):
+        columns = (Status.MISSING, Status.OUT_OF_DATE, Status.UNCHECKED, Status.REFUSED)
+        for heading in ("present", "missing", "out of date", "unchecked", "refused"):
             table.add_column(heading, justify="right")
-        for asset in RULES:
+        for asset in GRAPH:
             found = [lineage.status(asset, key) for key in lineage.expected(asset)]
-            others = [
-                found.count(status)
-                for status in (Status.MISSING, Status.OUT_OF_DATE, Status.REFUSED)
-            ]
-            table.add_row(asset, *(f"{n:,}" for n in (len(found) - others[0], *others)))
+            counts = [found.count(status) for status in columns]
+            table.add_row(asset, *(f"{n:,}" for n in (len(found) - counts[0], *counts)))
         console.show(table)
-        for refusal in tracing.refusals(lineage, list(BLOCKING)):
-            console.say(refusal)
+        nothing = lineage.view.emptiness()
+        unused = lineage.view.survey.unused.values()
+        for sentence in [nothing] if nothing else [*complaints(lineage, list(GRAPH)), *unused]:
+            console.say(sentence)
+
+
+def _zips(view: "View") -> "Table":
+    """The data of the folder: each zip with its quarters and days."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("data", box=None)
+    for heading in ("quarters", "days"):
+        table.add_column(heading, justify="right")
+    served: dict[str, list[date]] = {}
+    for quarter in view.calendar.quarters:
+        archive = view.archives.get(quarter)
+        name = archive.path.name if archive else "imported; the zip is gone"
+        served.setdefault(name, []).append(quarter)
+    for name, quarters in served.items():
+        names = [quarter_name(quarter) for quarter in quarters]
+        span = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+        days = sum(len(view.calendar.days(quarter)) for quarter in quarters)
+        table.add_row(Text(name), span, f"{days:,}")
+    return table
 
 
 @app.command()
@@ -202,11 +301,11 @@ def trace(what: str, partition: str | None, form: str) -> None:
     The result is an asset, by default the film, or one PARTITION of it, or a file of this project,
     wherever it has been copied.
     """
+    from backblaze_assets.graph import GRAPH
     from backblaze_assets.lineage import tracing
-    from backblaze_assets.lineage.rules import RULES
 
-    with _lineage(Settings.from_environment()) as lineage:
-        if what in RULES:
+    with _lineage() as lineage:
+        if what in GRAPH:
             keys = [partition] if partition else list(lineage.ledger.all(what))
             found = tracing.trace(lineage, what, keys)
         else:
@@ -224,16 +323,22 @@ def trace(what: str, partition: str | None, form: str) -> None:
 @_shared
 def why(asset: str) -> None:
     """Say what is out of date of an asset and of all that it is made from, and why."""
-    from backblaze_assets.lineage import tracing
-    from backblaze_assets.lineage.rules import RULES, upstream_of
+    from backblaze_assets.graph import GRAPH, upstream_of
+    from backblaze_assets.lineage import reasons
 
-    if asset not in RULES:
-        raise click.BadParameter(f"There is no asset {asset}; there are {', '.join(RULES)}.")
-    with _lineage(Settings.from_environment()) as lineage:
-        reasons = tracing.why(lineage, upstream_of([asset]))
-    for reason in reasons:
-        click.echo(tracing.sentence(reason))
-    if not reasons:
+    if asset not in GRAPH:
+        raise click.BadParameter(f"There is no asset {asset}; there are {', '.join(GRAPH)}.")
+    with _lineage() as lineage:
+        lineage.view.check_not_empty()
+        found = reasons.why(lineage, upstream_of([asset]))
+    for reason in found:
+        click.echo(reasons.sentence(reason))
+    for sentence in lineage.view.survey.unused.values():
+        console.say(sentence)
+    problems = "\n".join(map(str, lineage.view.problems()))
+    if problems:
+        raise DataError(problems)
+    if not found:
         click.echo(f"{asset} is up to date, and so is all that it is made from.")
 
 
@@ -262,83 +367,74 @@ def dev(port: int) -> None:
 
     settings = Settings.from_environment()
     command = [sys.executable, "-m", "dagster", "dev", "-m", "backblaze_assets.definitions"]
+    variables = {
+        **environment(settings.data),
+        "BACKBLAZE_PORT": str(port),
+        "PYTHONSAFEPATH": "1",  # else a gql.py in the current folder would be taken for a library
+    }
     # In the place of this process, so that Ctrl-C and `kill` reach it and it can stop its own.
     # Scripts start what is in their background with SIGINT ignored, and Dagster, which takes
     # SIGTERM for the same, could then not be ended by `kill`.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.execve(sys.executable, [*command, "--port", str(port)], environment(settings.data))
+    os.execve(sys.executable, [*command, "--port", str(port)], variables)
 
 
 @contextmanager
-def _lineage(settings: Settings) -> Iterator["Lineage"]:
-    from backblaze_assets.instance.opening import open_instance
+def _lineage() -> Iterator["Lineage"]:
+    """How everything stands, for commands that only look."""
+    from backblaze_assets.instance.opening import look_at_instance
+
+    data = _data(Settings.from_environment())
+    with look_at_instance(data.root) as instance:
+        yield data.lineage(instance)
+
+
+def _data(settings: Settings) -> "Data":
     from backblaze_assets.resources import Data
 
-    _check_folder(settings)
-    with open_instance(settings.data) as instance:
-        yield Data.from_settings(settings).lineage(instance)
-
-
-def _check_folder(settings: Settings) -> None:
     if not settings.data.is_dir():
         raise DataError(
             f"There is no folder {settings.data}. Say with --data where the zips are, or get some "
             "with `backblaze-assets download` or `backblaze-assets demo`."
         )
+    return Data.from_settings(settings)
 
 
-def _bring_up_to_date(settings: Settings, targets: list[str], *, quiet: bool = False) -> None:
+def _bring_up_to_date(data: "Data", targets: list[str], *, quiet: bool = False) -> None:
     """Materialize what is missing or out of date, and say what is done."""
     from backblaze_assets.cli.update import bring_up_to_date
-    from backblaze_assets.instance.opening import open_instance
-    from backblaze_assets.resources import Data
+    from backblaze_assets.instance.opening import is_read_only, look_at_instance, open_instance
 
-    _check_folder(settings)
-    with open_instance(settings.data) as instance, listening(console.listener()):
-        data = Data.from_settings(settings)
+    # Where all is up to date, nothing has to be written.
+    opened = look_at_instance if is_read_only(data.root) else open_instance
+    with opened(data.root) as instance, listening(console.listener()):
         ran = bring_up_to_date(instance, data, targets, say=console.say)
+    for sentence in data.view.survey.unused.values():
+        console.say(sentence)
     if not ran and not quiet:
         console.say("Everything is up to date.")
 
 
-def _print_film(settings: Settings) -> None:
-    click.echo(_shown(DataFolder(settings.data).movie))
+def _print_film(data: "Data") -> None:
+    click.echo(_shown(data.folder.path("movie", "movie.mp4")))
 
 
-def _check_quarter(settings: Settings, quarter: date | None) -> None:
-    """Refuse a quarter that there are no data of, before anything is made."""
-    with _lineage(settings) as lineage:
-        there = lineage.quarters()
+def _afr_tables(quarter: date | None) -> dict[date, Path]:
+    """The files of `afr_table` of all quarters, brought up to date.
+
+    Raises:
+        DataError: there are no data of `quarter`; said before anything is made.
+    """
+    data = _data(Settings.from_environment())
+    there = data.view.calendar.quarters
     if quarter and there and quarter not in there:
         name = quarter_name(quarter)
         raise DataError(
-            f"There is no zip for {name} in {settings.data}: fetch it with `backblaze-assets "
+            f"There is no zip for {name} in {data.root}: fetch it with `backblaze-assets "
             f"download {name}`. There are {', '.join(quarter_name(other) for other in there)}."
         )
-
-
-def _print_afr(
-    settings: Settings, quarter: date | None, window: str, *, everything: bool, form: str
-) -> None:
-    from backblaze_assets.cli import afr as afr_report
-
-    with _lineage(settings) as lineage:
-        wanted = quarter or max(lineage.imported)
-    path = DataFolder(settings.data).afr_table(wanted)
-    table = afr_report.select(path, window, everything=everything)
-    match form:
-        case "json":
-            click.echo(afr_report.as_json(table))
-        case "csv":
-            click.echo(afr_report.as_csv(table))
-        case _:
-            console.show(afr_report.as_table(table, afr_report.title(wanted, window)))
-    left_out = afr_report.select(path, window, everything=True).height - table.height
-    if left_out:
-        console.say(
-            f"Left out: {left_out} models that are boot drives or that Backblaze's rule of the "
-            "time would not show; --all shows them."
-        )
+    _bring_up_to_date(data, ["afr_table"], quiet=True)
+    return {each: data.folder.path("afr_table", f"{each}.parquet") for each in there}
 
 
 def _shown(path: Path) -> str:

@@ -36,6 +36,11 @@ def show(what: RenderableType) -> None:
     Console(highlight=False, width=max(console.width, natural)).print(what)
 
 
+def width() -> int | None:
+    """Columns of the terminal that results go to; None where they go to a file or a pipe."""
+    return Console().width if sys.stdout.isatty() else None
+
+
 def _stderr() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 

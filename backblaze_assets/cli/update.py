@@ -1,33 +1,36 @@
-"""Bringing assets up to date in this process, as the command line does.
+"""Bringing assets up to date in this process, on the instance that the Dagster UI shows.
 
-Each asset that has something to do gets one run for every unbroken range of partitions, on the
-instance that the Dagster UI shows. What is up to date gets none.
+Each asset that has something to do gets one run for every unbroken range of partitions. What is up
+to date gets none. What cannot be made costs itself and what is made from it, and nothing else.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
 from uuid import uuid4
 
 import dagster as dg
-from dagster._core.errors import DagsterAssetCheckFailedError
 
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.errors import DataError
-from backblaze_assets.lineage.ranges import range_tags, unbroken
-from backblaze_assets.lineage.rules import DAILY, upstream_of
-from backblaze_assets.lineage.tracing import refusals
+from backblaze_assets.graph import GRAPH, upstream_of
+from backblaze_assets.instance.opening import is_read_only
+from backblaze_assets.lineage.plan import Batch, next_batches
+from backblaze_assets.lineage.reasons import complaints
+from backblaze_assets.lineage.status import Attempt
+from backblaze_assets.partitions import Partitioning, day_of
 from backblaze_assets.resources import Data
 from backblaze_assets.settings import Settings
+from backblaze_assets.work.locks import one_at_a_time
 
 
 @dataclass(frozen=True)
 class Ran:
-    """One run that was made: its asset and how many partitions it materialized."""
+    """One run that was made: its asset, how many partitions, and whether it only checked them."""
 
     asset: str
     partitions: int
+    judge_only: bool = False
 
 
 def bring_up_to_date(
@@ -37,6 +40,9 @@ def bring_up_to_date(
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Ran]:
     """Materialize what is missing or out of date of `targets` and everything upstream of them.
+
+    The data folder is looked at once, before this. What comes in meanwhile is for the next time.
+    No attempt is made twice, so this ends whatever happens in the folder.
 
     Args:
         instance: where runs and records are kept.
@@ -48,56 +54,72 @@ def bring_up_to_date(
         The runs that were made, none when everything is up to date.
 
     Raises:
-        DataError: there is nothing to work from, or a step failed on something a user can mend.
+        DataError: there is nothing to work from, or something could not be made, used or is refused
+            by a check; all else is made first.
     """
+    data.view.check_not_empty()
+    targets = list(targets)
     lineage = data.lineage(instance)
-    for error in lineage.unreadable.values():
-        raise error
-    if not lineage.quarters():
-        raise DataError(
-            f"There are no zips in {data.root}. Put Backblaze's zips there "
-            "(`backblaze-assets download 2021-Q2` fetches one), or try `backblaze-assets demo`."
-        )
     ran: list[Ran] = []
-    for asset in upstream_of(targets):
-        # Again until nothing is left: a quarter made anew may make the one after it out of date.
-        while todo := lineage.to_do(asset, refused=True):
-            for keys in unbroken(asset, todo):
-                say(_sentence(asset, keys))
-                for complaint in run(instance, data, asset, keys):
-                    say(complaint)
-                ran.append(Ran(asset, len(keys)))
+    errors: list[str] = []
+    tried: set[Attempt] = set()
+
+    def batches() -> list[Batch]:
+        return next_batches(lineage, targets, tried, refused=True)
+
+    if batches():
+        if is_read_only(data.root) or not os.access(data.root, os.W_OK):
+            raise DataError(
+                f"{data.root} can only be read, and not everything in it is up to date; "
+                "`backblaze-assets why` says what. Give --data a folder that can be written to."
+            )
+        waits = f"Another backblaze-assets is at work in {data.root}; waiting for it."
+        with one_at_a_time(data.locks, "update", lambda: say(waits)):
             lineage.forget()
-        if refused := refusals(lineage, [asset]):  # and not to be made again, for want of its zip
-            raise DataError("\n".join(refused))
+            job = _job(data)
+            while todo := batches():
+                for batch in todo:
+                    say(_sentence(batch))
+                    failed, warnings = _run(instance, job, batch)
+                    errors += failed
+                    for warning in warnings:
+                        say(warning)
+                    tried |= batch.attempts
+                    ran.append(Ran(batch.assets[0], len(batch.keys), batch.judge_only))
+                lineage.forget()
+    errors += complaints(lineage, upstream_of(targets))
+    if errors:
+        raise DataError("\n".join(dict.fromkeys(errors)))
     return ran
 
 
-def run(
-    instance: dg.DagsterInstance, data: Data, asset: str, keys: Sequence[str | None]
-) -> list[str]:
-    """Materialize an unbroken range of partitions of one asset in one run.
-
-    Returns:
-        What the asset's checks have found, in words.
-
-    Raises:
-        DataError: the step failed on something that a user can mend, or a blocking check did.
-    """
-    # Here, because where all is up to date nothing runs, and these bring every asset's libraries.
-    from backblaze_assets.checks import complaints
+def _job(data: Data) -> dg.JobDefinition:
+    # Here, because where all is up to date nothing runs, and this brings every asset's libraries.
     from backblaze_assets.definitions import build_definitions
 
-    settings = Settings(data=Path(data.root), film=data.film)
+    return build_definitions(data, Settings()).resolve_implicit_global_asset_job_def()
+
+
+def _run(
+    instance: dg.DagsterInstance, job: dg.JobDefinition, batch: Batch
+) -> tuple[list[str], list[str]]:
+    """Make a batch in one run; give what its steps failed of, and what its checks warn of."""
     run_id = str(uuid4())
-    job = build_definitions(settings).resolve_implicit_global_asset_job_def()
+    keys = {dg.AssetKey(asset) for asset in batch.assets}
+    blocking = {
+        dg.AssetCheckKey(key, check) for key in keys for check in GRAPH[key.path[-1]].blocking
+    }
+    if batch.judge_only:
+        subset = job.get_subset(asset_selection=set(), asset_check_selection=blocking)
+    else:
+        subset = job.get_subset(asset_selection=keys)
     try:
-        job.execute_in_process(
+        result = subset.execute_in_process(
             instance=instance,
             run_id=run_id,
-            asset_selection=[dg.AssetKey(asset)],
+            raise_on_error=False,
             # The daemon is not to try again what a person has stopped.
-            tags={**range_tags(keys), "dagster/max_retries": "0"},
+            tags={**batch.tags, "dagster/max_retries": "0"},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     except dg.DagsterExecutionInterruptedError as interrupt:
@@ -105,18 +127,38 @@ def run(
         if stopped := instance.get_run_by_id(run_id):
             instance.report_run_canceled(stopped)
         raise KeyboardInterrupt from interrupt
-    except dg.Failure as failure:
-        raise DataError(failure.description or f"{asset} failed") from failure
-    except DagsterAssetCheckFailedError as failure:
-        found = refusals(data.lineage(instance), [asset]) or complaints(instance, asset)
-        raise DataError("\n".join(found)) from failure
-    return complaints(instance, asset)
+    return _failures(result), _warnings(result)
 
 
-def _sentence(asset: str, keys: Sequence[str | None]) -> str:
-    if keys[0] is None:
-        return asset
-    names = [str(key) for key in keys]
-    if asset not in DAILY:
-        names = [quarter_name(date.fromisoformat(name)) for name in names]
-    return f"{asset} {names[0]}" + (f" to {names[-1]} ({len(names)})" if len(names) > 1 else "")
+def _warnings(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What the checks of one run warn of; what they find wrong is said in the end."""
+    return [
+        f"{found.asset_key.to_user_string()}, {found.check_name}: {found.description}"
+        for found in result.get_asset_check_evaluations()
+        if not found.passed and found.severity is dg.AssetCheckSeverity.WARN
+    ]
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What the steps of one run failed of, blocking checks aside."""
+    errors = []
+    for event in result.filter_events(lambda event: event.is_step_failure):
+        failure = event.step_failure_data
+        if failure.user_failure_data and failure.user_failure_data.description:
+            errors.append(failure.user_failure_data.description)
+        elif failure.error and "CheckFailed" not in str(failure.error.cls_name):
+            cause = failure.error.cause or failure.error  # a fault of this program
+            errors.append(f"{event.step_key}: {cause.message.strip()}")
+    return errors
+
+
+def _sentence(batch: Batch) -> str:
+    """What is about to run, for people."""
+    asset = batch.assets[0]
+    what = f"checking {asset}" if batch.judge_only else asset
+    if batch.keys[0] is None:
+        return what
+    names = [str(key) for key in batch.keys]
+    if GRAPH[asset].partitioning is Partitioning.QUARTERS:
+        names = [quarter_name(day_of(key)) for key in batch.keys]
+    return f"{what} {names[0]}" + (f" to {names[-1]} ({len(names)})" if len(names) > 1 else "")

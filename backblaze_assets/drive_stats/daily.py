@@ -10,7 +10,7 @@ import polars as pl
 
 from backblaze_assets.drive_stats.capacity import usual_capacity
 from backblaze_assets.drive_stats.models import clean_model, is_boot_drive, maker
-from backblaze_assets.drive_stats.parquet import write_parquet
+from backblaze_assets.drive_stats.parquet import check_columns, write_parquet
 from backblaze_assets.files.origin import Origin
 from backblaze_assets.work import progress
 
@@ -60,7 +60,7 @@ class DailyReport:
 def daily_stats(raw_day: Path | None, day: date) -> pl.DataFrame:
     """One row per model that is reported on `day`, sorted by model; columns `DAILY_SCHEMA`.
 
-    `capacity_bytes` is the model's most common positive value of that day, null if there is none.
+    `capacity_bytes` is the model's most common possible value of that day, null if there is none.
 
     Args:
         raw_day: the day's raw Parquet file. None, or a file without rows, is a day without a
@@ -81,6 +81,9 @@ def write_daily_stats(
         raw_days: as for `daily_stats`, by day.
         target: the file of a day.
         origins: what each file says about itself, by day.
+
+    Raises:
+        DataError: a raw file is damaged.
     """
     days = sorted(raw_days)
     reports: dict[date, DailyReport] = {}
@@ -103,6 +106,8 @@ def _stats(raw_days: Mapping[date, Path]) -> dict[date, pl.DataFrame]:
     """`daily_stats` of those of `raw_days` that have rows."""
     if not raw_days:
         return {}
+    for path in raw_days.values():
+        check_columns(path, _RAW_SCHEMA)
     # Cleaning a model costs more than counting it, so rows are counted by what stands there first.
     counts = (
         pl.scan_parquet(
@@ -135,7 +140,11 @@ def _write(stats: pl.DataFrame, path: Path, origin: Origin) -> DailyReport:
         drives=int(stats["drives"].sum()),
         failures=int(stats["failures"].sum()),
         models=stats.height,
-        capacity_bytes_total=int((stats["drives"] * stats["capacity_bytes"]).sum()),
+        # Python's integers: eight exabytes are too many for 64 bits, and the fleet comes near.
+        capacity_bytes_total=sum(
+            drives * (size or 0)
+            for drives, size in stats.select("drives", "capacity_bytes").iter_rows()
+        ),
         reported=stats.height > 0,
         bytes=path.stat().st_size,
     )

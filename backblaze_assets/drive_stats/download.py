@@ -6,13 +6,15 @@ lists the files: a quarter is published when its name is found.
 """
 
 import csv
+import errno
 import os
 import shutil
+import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -29,6 +31,9 @@ from backblaze_assets.drive_stats.archive import (
 from backblaze_assets.drive_stats.quarters import next_quarter, quarter_name, quarter_of
 from backblaze_assets.errors import DataError
 from backblaze_assets.work.progress import work
+
+MOST_ZIP_BYTES = 8 * 10**9
+"""What is fetched of one zip at most; the largest up to 2026 has 2.1 GB."""
 
 _KNOWN = Path(__file__).with_name("archives.csv")
 _ABSENT = (403, 404)  # how buckets say that there is no such file
@@ -69,17 +74,21 @@ class Download:
         size: its bytes.
         fetched: whether it was fetched, and not there already.
         warning: what a person should know about its content, if anything.
+        as_known: whether size and SHA-256 are those known in 2026; None where nothing is known, or
+            where it was there already and only its size was looked at.
     """
 
     path: Path
     size: int
     fetched: bool
     warning: str | None
+    as_known: bool | None = None
 
     def __str__(self) -> str:
         """A line for a person, and a second one when there is a warning."""
         done = "fetched" if self.fetched else "is there already, nothing to fetch"
-        line = f"{self.path} {done} ({self.size:,} bytes)"
+        known = ", SHA-256 as known in 2026" if self.as_known else ""
+        line = f"{self.path} {done} ({self.size:,} bytes{known})"
         return f"{line}\nWarning: {self.warning}" if self.warning else line
 
 
@@ -105,7 +114,7 @@ class _Remote:
             self.size is not None
             and 0 <= _size(part) <= self.size
             and version.is_file()
-            and version.read_text("utf-8") == self.version != ""
+            and version.read_bytes() == self.version.encode() != b""
         )
 
 
@@ -132,23 +141,26 @@ def download(
     A zip that is there with the size that the host tells is left alone. Others are written beside
     their place, as `.data_2013.zip.part`, and moved there when complete. What a broken transfer
     or an interrupt leaves is gone on from by the next call, unless the host has another version
-    by then.
+    by then. No more is fetched than the host says that there is, and `MOST_ZIP_BYTES` at most.
 
     Args:
         names: such as `data_Q2_2021.zip`; see `archive_name`.
         folder: is made when missing.
         base_url: where the zips are.
         client: for settings of your own; the default heeds proxies and certificates named by the
-            environment, as httpx does.
+            environment, as httpx does, and is led neither to another host nor from https to http.
         patience: with a host that is busy or a line that breaks.
 
     Raises:
-        NotPublishedError: the host does not have one of the names; nothing has been fetched.
-        DataError: a full disk, a host that cannot be reached or gives something other than a zip
-            of daily statistics.
+        NotPublishedError: a quarter has not ended, or the host does not have one of the names;
+            nothing has been fetched.
+        DataError: a full disk, a certificate that is not trusted, a host that cannot be reached or
+            gives something other than a zip of daily statistics.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     names = list(dict.fromkeys(names))
+    for name in names:
+        _check_ended(name)
+    folder.mkdir(parents=True, exist_ok=True)
     with _host(base_url, client, patience) as host:
         sizes = {name: host.look(name).size for name in names}
         wanted = [name for name in names if _size(folder / name) != sizes[name]]
@@ -212,7 +224,7 @@ class _Host:
         part = _part(path)
         self._patiently(name, lambda: self._go_on(name, part), lambda: _size(part))
         try:
-            scan(part)
+            _check_content(part)
         except DataError as error:
             part.unlink()
             _version_of(part).unlink()
@@ -226,8 +238,14 @@ class _Host:
     def _look(self, name: str) -> _Remote:
         response = self.client.head(self._url(name), headers=_AS_IT_IS)
         self._check(name, response)
-        length = response.headers.get("Content-Length")
-        return _Remote(int(length) if length else None, _version(response))
+        length = response.headers.get("Content-Length", "")
+        size = int(length) if length.isdecimal() else None
+        if size is not None and size > MOST_ZIP_BYTES:
+            raise DataError(
+                f"{self._url(name)} is said to have {size:,} bytes, and a zip has at most "
+                f"{MOST_ZIP_BYTES:,}. Look at what is there; nothing was fetched."
+            )
+        return _Remote(size, _version(response))
 
     def _go_on(self, name: str, part: Path) -> None:
         """Fetch what `part` lacks, all of it when the host has another version by now."""
@@ -248,18 +266,35 @@ class _Host:
             if response.status_code == httpx.codes.PARTIAL_CONTENT and not resumed:
                 part.unlink()
                 raise _TryAgainError("the host sent another range than asked for")
-            with (
-                part.open("ab" if resumed else "wb") as file,
-                work(f"downloading {name}", remote.size or 0, "bytes") as progress,
-            ):
-                progress.advance(file.tell())
-                for chunk in response.iter_raw():
-                    file.write(chunk)
-                    progress.advance(len(chunk))
-                file.flush()
-                os.fsync(file.fileno())
+            self._receive(name, response, part, remote.size, append=resumed)
         if remote.size is not None and _size(part) != remote.size:
             raise _TryAgainError(f"{_size(part):,} of {remote.size:,} bytes arrived")
+
+    def _receive(
+        self, name: str, response: httpx.Response, part: Path, size: int | None, *, append: bool
+    ) -> None:
+        """Write a body to `part`, up to the size that the host has told."""
+        most = MOST_ZIP_BYTES if size is None else size
+        with (
+            _room_in(part.parent),
+            part.open("ab" if append else "wb") as file,
+            work(f"downloading {name}", size or 0, "bytes") as progress,
+        ):
+            progress.advance(file.tell())
+            for chunk in response.iter_raw():
+                wanted = chunk[: most - file.tell()]
+                file.write(wanted)
+                progress.advance(len(wanted))
+                if len(wanted) < len(chunk):
+                    break
+            file.flush()
+            os.fsync(file.fileno())
+        if size is None and part.stat().st_size >= most:
+            part.unlink()
+            raise DataError(
+                f"{self._url(name)} gives more than {most:,} bytes, and a zip has fewer. Look at "
+                "what is there; nothing of it was kept."
+            )
 
     def _check(self, name: str, response: httpx.Response) -> None:
         """Raise what an answer other than a success means."""
@@ -272,7 +307,16 @@ class _Host:
                 "Backblaze publishes a quarter some weeks after its end."
             )
         if not response.is_success:
-            raise DataError(f"{self._url(name)} answers HTTP {response.status_code}.")
+            raise DataError(
+                f"{self._url(name)} answers HTTP {response.status_code}. Look at the address in a "
+                "browser, or try later."
+            )
+        kind = response.headers.get("Content-Type", "")
+        if kind.lower().startswith("text/html"):
+            raise DataError(
+                f"{self._url(name)} gives a web page, not a zip. Is there a network to sign in to, "
+                "or a mirror that shows a page? Look at the address in a browser."
+            )
 
     def _patiently(
         self, name: str, action: Callable[[], _T], reached: Callable[[], int] = lambda: 0
@@ -289,6 +333,12 @@ class _Host:
             try:
                 return action()
             except (*_BROKEN, _TryAgainError) as error:
+                if untrusted := _untrusted(error):
+                    raise DataError(
+                        f"{self._url(name)} cannot be fetched: its certificate is not trusted "
+                        f"({untrusted}). If your network has an authority of its own, name its "
+                        "file in SSL_CERT_FILE; otherwise somebody else may be answering."
+                    ) from error
                 failures, best = (1, reached()) if reached() > best else (failures + 1, best)
                 if failures >= self.patience.attempts:
                     raise DataError(
@@ -307,8 +357,59 @@ def _host(base_url: str, client: httpx.Client | None, patience: Patience) -> Ite
     if client:
         yield _Host(base_url, client, patience)
         return
-    with httpx.Client(follow_redirects=True, timeout=30) as own:
+    base = httpx.URL(base_url)
+
+    def stay(request: httpx.Request) -> None:
+        url = request.url
+        if url.host != base.host or (base.scheme == "https" and url.scheme != "https"):
+            raise DataError(
+                f"{base_url} leads to {url}, another host or a connection that is not secure. It "
+                "was not followed; if it is right, set BACKBLAZE_URL to that address."
+            )
+
+    with httpx.Client(follow_redirects=True, timeout=30, event_hooks={"request": [stay]}) as own:
         yield _Host(base_url, own, patience)
+
+
+def _untrusted(error: BaseException | None) -> str:
+    """What is wrong with a certificate, if that is the cause of an error; empty otherwise."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message or str(error)
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+def _check_ended(name: str) -> None:
+    """Raise NotPublishedError when no quarter that a zip serves has ended."""
+    today = datetime.now(UTC).date()
+    quarters = quarters_of(name)
+    if quarters and quarters[0] >= quarter_of(today):
+        shown, end = quarter_name(quarters[0]), next_quarter(quarters[0]) - timedelta(days=1)
+        raise NotPublishedError(
+            f"{shown} has not ended yet: it ends on {end}, and Backblaze publishes a quarter some "
+            "weeks after its end."
+        )
+
+
+def _check_content(path: Path) -> None:
+    """Raise DataError unless a file is a zip of daily statistics that can be imported."""
+    problems = [member for member in scan(path).members.values() if member.problem]
+    if problems:
+        raise DataError(f"{problems[0]}: {problems[0].problem}.")
+
+
+@contextmanager
+def _room_in(folder: Path) -> Iterator[None]:
+    """Turn a disk that is full into a DataError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DataError(
+            f"{folder.resolve()} is full. Make room and run the same again: it goes on from there."
+        ) from error
 
 
 def _version(response: httpx.Response) -> str:
@@ -345,12 +446,18 @@ def _check_space(folder: Path, sizes: dict[str, int]) -> None:
 
 def _outcome(path: Path, *, fetched: bool) -> Download:
     """What to tell of a zip that is there; its content is compared with what is known of it."""
-    size, known, warning = _size(path), known_archives().get(path.name), None
+    size, known = _size(path), known_archives().get(path.name)
+    warning, as_known = None, None
     if known and size != known.zip_bytes:
         warning = (
-            f"{path.name} has {size:,} bytes, {known.zip_bytes:,} were known: it has been "
+            f"{path.name} has {size:,} bytes, {known.zip_bytes:,} were known in 2026: it has been "
             "published anew since, or it is not the original."
         )
-    elif known and fetched and sha256(path) != known.sha256:
-        warning = f"{path.name} has the known size and another SHA-256: published anew, or damaged."
-    return Download(path, size, fetched, warning)
+    elif known and fetched:
+        as_known = sha256(path) == known.sha256
+        if not as_known:
+            warning = (
+                f"{path.name} has the size and not the SHA-256 known in 2026: it has been "
+                "published anew since, or it is not the original."
+            )
+    return Download(path, size, fetched, warning, as_known)

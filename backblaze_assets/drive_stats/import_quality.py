@@ -5,23 +5,32 @@ files, two columns, and of the zip one day a quarter.
 """
 
 import csv
-import io
+import gzip
+import re
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import IO, cast
 
 import polars as pl
 import pyarrow.parquet as pq
 
-from backblaze_assets.drive_stats.archive import Archive
+from backblaze_assets.drive_stats import schema
+from backblaze_assets.drive_stats.archive import Archive, LeftOut
 from backblaze_assets.drive_stats.importer import REPORT_KEY, DayReport
+from backblaze_assets.drive_stats.member import Member, Packing
 from backblaze_assets.drive_stats.models import clean_model
 from backblaze_assets.drive_stats.quarters import days_of, quarter_name, quarter_of
+from backblaze_assets.drive_stats.reading import reading
 from backblaze_assets.drive_stats.schema import HEADER_ONLY_DAYS
 from backblaze_assets.errors import DataError
 from backblaze_assets.verdict import Verdict
+
+_PIECE = 1 << 20
+_LINE = re.compile(rb"[^\r\n]+")
 
 TOLERATED_CAPACITIES = 0.001
 """Share of a quarter's rows that may have a false capacity.
@@ -62,31 +71,62 @@ def _imported_day(path: Path) -> ImportedDay:
     except (KeyError, ValueError) as error:
         raise DataError(f"{path} is damaged ({error}). Remove it and import it again.") from error
     rejects = path.parent / "rejects" / f"{report.day}.csv"
-    listed = 0
-    if rejects.exists():
-        with rejects.open(encoding="utf-8", newline="") as file:
-            listed = sum(1 for _ in csv.reader(file)) - 1
-    return ImportedDay(report, footer.num_rows, listed)
+    return ImportedDay(report, footer.num_rows, _rows_listed(rejects) if rejects.exists() else 0)
+
+
+def _rows_listed(path: Path) -> int:
+    """How many rows a rejects file lists or sums up."""
+    with (
+        reading(path, "Remove its day's Parquet file, and import it again."),
+        path.open(encoding="utf-8", newline="") as file,
+    ):
+        return sum(int(row["rows"]) for row in csv.DictReader(file))
 
 
 def recount(archive: Archive, days: Sequence[ImportedDay]) -> dict[date, int]:
-    """Rows of one of `days`, counted in the zip by other means than the import's.
+    """Rows of one of `days`, counted in its CSV by other means than the import's.
 
-    It is the day with most rows set aside, or with most rows where none were. Empty when the zip
-    is no longer the one that the days were imported from.
+    It is the day with most rows set aside, or with most rows where none were. Empty when the CSV
+    is no longer the one that the day was imported from, or when it has quotation marks.
     """
-    if not days:
+    unquoted = [each.report for each in days if not each.report.quoted_rows]
+    if not unquoted:
         return {}
-    report = max(
-        (each.report for each in days), key=lambda report: (report.rows_rejected, report.rows_kept)
-    )
+    report = max(unquoted, key=lambda report: (report.rows_rejected, report.rows_kept))
     member = archive.members.get(report.day)
-    if member is None or member.size != report.csv_bytes:
+    if member is None or member.size not in (None, report.csv_bytes):
         return {}
-    with zipfile.ZipFile(archive.path) as zipped, zipped.open(member.name) as raw:
-        # Any bytes are text in Latin-1, and all three line ends become one.
-        lines = io.TextIOWrapper(raw, encoding="latin-1")
-        return {report.day: sum(line != "\n" for line in lines) - 1}
+    with suppress(DataError), reading(member, ""), _opened(member) as raw:
+        lines = _lines(raw)
+        return {} if lines is None else {report.day: lines - 1}
+    return {}
+
+
+@contextmanager
+def _opened(member: Member) -> Iterator[IO[bytes]]:
+    """A day's CSV, read with Python's own modules."""
+    if member.packing is Packing.PLAIN:
+        with member.path.open("rb") as file:
+            yield file
+    elif member.packing is Packing.GZIPPED:
+        with gzip.open(member.path) as unpacked:
+            yield cast("IO[bytes]", unpacked)
+    else:
+        with zipfile.ZipFile(member.path) as zipped:
+            (info,) = [info for info in zipped.infolist() if info.header_offset == member.offset]
+            with zipped.open(info) as file:
+                yield file
+
+
+def _lines(file: IO[bytes]) -> int | None:
+    """Lines with something in them; None where quotation marks may hold line ends."""
+    count, goes_on = 0, False
+    while piece := file.read(_PIECE):
+        if b'"' in piece:
+            return None
+        count += len(_LINE.findall(piece)) - (goes_on and piece[0] not in b"\r\n")
+        goes_on = piece[-1] not in b"\r\n"
+    return count
 
 
 def days_present(quarters: Mapping[date, Sequence[ImportedDay]]) -> Verdict:
@@ -193,8 +233,11 @@ def no_duplicates(quarters: Mapping[date, Sequence[ImportedDay]]) -> Verdict:
 
 
 def rows_readable(quarters: Mapping[date, Sequence[ImportedDay]]) -> Verdict:
-    """No row was set aside but for its serial number, and no number was blanked."""
-    return _counted(
+    """No row was set aside but for its serial number, and no number was blanked.
+
+    What is written in another form than in the published files and was used is told, too.
+    """
+    verdict = _counted(
         quarters,
         {
             "rows_set_aside": lambda report: report.rows_rejected - report.duplicates,
@@ -205,6 +248,49 @@ def rows_readable(quarters: Mapping[date, Sequence[ImportedDay]]) -> Verdict:
         "Rows that could not be used: {rows_set_aside:,} (see raw_quarter/<quarter>/rejects). "
         "Numbers blanked: {numbers_rounded:,} rounded like 4.00079E+12, {numbers_unusable:,} "
         "otherwise no integer. Their drive days count, unless the row was set aside.",
+    )
+    reports = [each.report for each in _all(quarters)]
+    forms = {
+        "values_rewritten": sum(sum(report.rewritten.values()) for report in reports),
+        "texts_trimmed": sum(sum(report.trimmed.values()) for report in reports),
+        "rows_quoted": sum(report.quoted_rows for report in reports),
+    }
+    told = (
+        " Used though written in another form than published: {values_rewritten:,} values (as "
+        "29948.0, true, or a date with a time), {texts_trimmed:,} texts with blanks around them, "
+        "{rows_quoted:,} rows with quotation marks."
+    )
+    if not any(forms.values()):
+        return verdict
+    return replace(
+        verdict,
+        message=verdict.message + told.format_map(forms),
+        figures={**verdict.figures, **forms},
+    )
+
+
+def members_accounted_for(left_out: Mapping[date, Sequence[LeftOut]]) -> Verdict:
+    """Everything in the archives that looks like a day was imported.
+
+    Args:
+        left_out: `Archive.account` of each quarter.
+    """
+    rows = [
+        (quarter_name(quarter), each.path.name, each.name, each.reason)
+        for quarter, others in left_out.items()
+        for each in others
+    ]
+    names = ["quarter", "file", "name", "why it is not used"]
+    table = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+    return Verdict(
+        passed=table.is_empty(),
+        message=(
+            "Everything that looks like a day was imported."
+            if table.is_empty()
+            else f"Files that look like a day and were not imported: {table.height}."
+        ),
+        figures={"files_left_out": table.height},
+        table=table,
     )
 
 
@@ -258,8 +344,8 @@ def columns_known(quarters: Mapping[date, Sequence[ImportedDay]]) -> Verdict:
         message=(
             "All columns are known."
             if table.is_empty()
-            else f"New columns: {', '.join(table['column'])}. They are kept as text; add them to "
-            "drive_stats/schema.py to give them a type."
+            else f"New columns: {', '.join(map(_column_shown, table['column']))}. They are kept as "
+            "text; add those with a name to drive_stats/schema.py to give them a type."
         ),
         figures={
             "columns": max((each.report.columns for each in _all(quarters)), default=0),
@@ -267,6 +353,11 @@ def columns_known(quarters: Mapping[date, Sequence[ImportedDay]]) -> Verdict:
         },
         table=table,
     )
+
+
+def _column_shown(name: str) -> str:
+    number = name.removeprefix(schema.UNNAMED)
+    return f"one without a name (column {number})" if number != name else name
 
 
 def models_stable(quarters: Iterable[tuple[date, Sequence[Path]]]) -> Verdict:
@@ -293,9 +384,9 @@ def models_stable(quarters: Iterable[tuple[date, Sequence[Path]]]) -> Verdict:
 
 def _model_changes(quarter: date, paths: Sequence[Path]) -> pl.DataFrame:
     """How many drives were reported under several models: quarter, models, drives."""
-    schema = pl.Schema({"serial_number": pl.String(), "model": pl.String()})
+    columns = pl.Schema({"serial_number": pl.String(), "model": pl.String()})
     pairs = (
-        pl.scan_parquet(list(paths), schema=schema, extra_columns="ignore", glob=False)
+        pl.scan_parquet(list(paths), schema=columns, extra_columns="ignore", glob=False)
         .unique()
         .collect(engine="streaming")
     )

@@ -14,10 +14,14 @@ from pathlib import Path
 import polars as pl
 
 from backblaze_assets.drive_stats import schema
-from backblaze_assets.drive_stats.archive import Archive, Member
+from backblaze_assets.drive_stats.archive import Archive
+from backblaze_assets.drive_stats.capacity import LARGEST_CAPACITY
 from backblaze_assets.drive_stats.daily_csv import DailyTable, Reject, read_clean, read_with_care
 from backblaze_assets.drive_stats.inflate import MemberStream, StoppedError
+from backblaze_assets.drive_stats.member import Member
 from backblaze_assets.drive_stats.parquet import read_extra, write_parquet
+from backblaze_assets.drive_stats.reading import ReplacedError, reading
+from backblaze_assets.errors import DataError
 from backblaze_assets.files.atomic import write_atomic
 from backblaze_assets.files.origin import KEY, Origin
 from backblaze_assets.work import progress
@@ -25,8 +29,11 @@ from backblaze_assets.work import progress
 REPORT_KEY = "backblaze_assets.report"
 """Key under which a day's Parquet file holds its report."""
 
-LARGEST_CAPACITY = 100 * 10**12
-"""Bytes; what is larger than any drive is a false reading."""
+REJECT_COLUMNS = ("line", "reason", "row", "rows")
+"""Columns of a rejects file: `rows` is 1, or how many are summed up, which have no text."""
+
+MOST_NAMED = 20
+"""Days whose fault one message names at most."""
 
 MOST_WORKERS = 16
 """Days in flight at most: each takes up to 0.5 GB."""
@@ -57,6 +64,10 @@ class DayReport:
         rounded_numbers: values such as 4.00079E+12 that were blanked, by column.
         unusable_numbers: other values that are no integers or too large for their column and were
             blanked, by column.
+        rewritten: values used though they are written in another form than the published one, such
+            as 29948.0, `true` or a date with the time of midnight, by column.
+        trimmed: texts that had blanks around them, by column.
+        quoted_rows: rows kept with a field in quotation marks.
         bad_capacities: rows kept with a capacity of 0 or less, or of more than 100 TB.
         unknown_columns: columns that no era up to 2026 has.
         columns: number of columns.
@@ -76,6 +87,9 @@ class DayReport:
     dates_differing: int
     rounded_numbers: dict[str, int]
     unusable_numbers: dict[str, int]
+    rewritten: dict[str, int]
+    trimmed: dict[str, int]
+    quoted_rows: int
     bad_capacities: int
     unknown_columns: list[str]
     columns: int
@@ -95,6 +109,28 @@ class DayReport:
         return cls(**{**fields, "day": date.fromisoformat(fields["day"])})
 
 
+class ImportFailedError(DataError):
+    """Some days could not be imported; all others were.
+
+    Attributes:
+        reports: the days that were imported, in order.
+        failed: what was wrong with each of the others.
+    """
+
+    def __init__(self, reports: list[DayReport], failed: dict[date, DataError]) -> None:
+        self.reports = reports
+        self.failed = failed
+        shown = [str(error) for _, error in sorted(failed.items())]
+        if len(shown) > MOST_NAMED:
+            shown[MOST_NAMED:] = [f"and {len(shown) - MOST_NAMED} more."]
+        what = f"{len(failed)} {'day' if len(failed) == 1 else 'days'} could not be imported."
+        others = f" The other {len(reports)} days were imported." if reports else ""
+        super().__init__("\n".join([what + others, *shown]))
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), (self.reports, self.failed)
+
+
 def import_days(
     archive: Archive,
     days: Sequence[date],
@@ -102,16 +138,17 @@ def import_days(
     origin: Origin,
     workers: int | None = None,
 ) -> list[DayReport]:
-    """Import `days` of a zip as `folder/YYYY-MM-DD.parquet`, in parallel.
+    """Import `days` of an archive as `folder/YYYY-MM-DD.parquet`, in parallel.
 
     Every column of the CSV is there, in its order, typed by `schema.column_type`. Rows that were
     set aside are in `folder/rejects/YYYY-MM-DD.csv`. Files that are there are written anew.
-    Memory is bounded by the number of days at work, not by the number of days. On an interrupt
-    or an error no further day is begun and those at work are given up.
+    Memory is bounded by the number of days at work, not by the number of days. A day that cannot
+    be read keeps no other one from being imported, and leaves no file, not even an older one. On an
+    interrupt, or any other error, no further day is begun and those at work are given up.
 
     Args:
         archive: the zip, as scanned.
-        days: days that the zip has.
+        days: days that the archive has.
         folder: where to write; made when missing.
         origin: what the files say about themselves, without a partition: that is the day.
         workers: days at work at the same time; one for each processor by default.
@@ -120,27 +157,39 @@ def import_days(
         Reports in the order of `days`.
 
     Raises:
-        DataError: the zip is damaged, or a CSV lacks a required column.
+        ImportFailedError: a file is damaged, or a CSV lacks a required column. It has the reports
+            of all other days.
+        ReplacedError: a file was replaced or changed meanwhile.
     """
     workers = workers or min(os.cpu_count() or 1, MOST_WORKERS)
     stop = threading.Event()
     filled: set[str] = set()
+    failed: dict[date, DataError] = {}
     with (
         progress.work(f"importing {archive.path.name}", len(days), "days") as listener,
         ThreadPoolExecutor(workers, thread_name_prefix="import") as pool,
     ):
-        tasks = [
-            pool.submit(_import_day, archive, day, folder, origin, filled, stop) for day in days
-        ]
+        tasks = {
+            pool.submit(_import_day, archive, day, folder, origin, filled, stop): day
+            for day in days
+        }
         try:
             for task in as_completed(tasks):
-                task.result()
+                try:
+                    task.result()
+                except ReplacedError:
+                    raise
+                except DataError as error:
+                    failed[tasks[task]] = error
                 listener.advance(1)
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)
             raise
-    return [task.result() for task in tasks]
+    reports = [task.result() for task, day in tasks.items() if day not in failed]
+    if failed:
+        raise ImportFailedError(reports, failed)
+    return reports
 
 
 def read_report(path: Path) -> DayReport:
@@ -166,8 +215,13 @@ def _import_day(
     stop: threading.Event,
 ) -> DayReport:
     """Import one day. `filled` are the columns that had values on days before; it grows."""
-    member = archive.members[day]
-    daily = _read(archive.path, member, filled, stop)
+    path, rejects = folder / f"{day}.parquet", folder / "rejects" / f"{day}.csv"
+    try:
+        daily, csv_bytes = _read(archive.members[day], filled, stop)
+    except DataError:
+        path.unlink(missing_ok=True)
+        rejects.unlink(missing_ok=True)
+        raise
     if stop.is_set():
         raise StoppedError
     filled.update(
@@ -175,10 +229,9 @@ def _import_day(
         for name in daily.table.column_names
         if daily.table[name].null_count < daily.table.num_rows
     )
-    report = _report(daily, day, member.size)
+    report = _report(daily, day, csv_bytes)
     # The rejects first: where a day's Parquet file is, all of the day is.
-    _write_rejects(folder / "rejects" / f"{day}.csv", daily.rejects)
-    path = folder / f"{day}.parquet"
+    _write_rejects(rejects, daily.rejects)
     data_version = write_parquet(
         daily.table,
         path,
@@ -189,31 +242,40 @@ def _import_day(
     return replace(report, data_version=data_version, parquet_bytes=path.stat().st_size)
 
 
-def _read(path: Path, member: Member, filled: Collection[str], stop: threading.Event) -> DailyTable:
-    """Read a day's CSV in the fastest way that it allows."""
-    for expected in (frozenset(filled), frozenset[str]()):  # a copy: other days add to it
-        with MemberStream(path, member, stop) as stream:
-            daily = read_clean(stream, member.day, expected)
-        if daily is not None:
-            return daily
-    with MemberStream(path, member, stop) as stream:
-        return read_with_care(stream, member.day)
+def _read(member: Member, filled: Collection[str], stop: threading.Event) -> tuple[DailyTable, int]:
+    """Read a day's CSV in the fastest way that it allows; also its size in bytes.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    with reading(member, "It is not as the published files are; use the file as published."):
+        for expected in (frozenset(filled), frozenset[str]()):  # a copy: other days add to it
+            with MemberStream(member, stop) as stream:
+                daily = read_clean(stream, member.day, expected)
+            if daily is not None:
+                return daily, stream.size
+        with MemberStream(member, stop) as stream:
+            return read_with_care(stream, member.day), stream.size
 
 
 def _report(daily: DailyTable, day: date, csv_bytes: int) -> DayReport:
     table = daily.table
     capacity = pl.Series(table["capacity_bytes"])
+    rejected = sum(reject.rows for reject in daily.rejects)
     return DayReport(
         day=day,
-        rows_in=table.num_rows + len(daily.rejects),
+        rows_in=table.num_rows + rejected,
         rows_kept=table.num_rows,
-        rows_rejected=len(daily.rejects),
+        rows_rejected=rejected,
         duplicates=daily.duplicates,
-        failures=int(pl.Series(table["failure"]).sum()),
+        failures=int(pl.Series(table["failure"]).cast(pl.Int64).sum()),
         drives=table.num_rows,  # every serial number is kept once
         dates_differing=daily.dates_differing,
         rounded_numbers=daily.rounded_numbers,
         unusable_numbers=daily.unusable_numbers,
+        rewritten=daily.rewritten,
+        trimmed=daily.trimmed,
+        quoted_rows=daily.quoted_rows,
         bad_capacities=int((~capacity.is_between(1, LARGEST_CAPACITY)).sum()),
         unknown_columns=schema.unknown_columns(table.column_names),
         columns=table.num_columns,
@@ -229,6 +291,6 @@ def _write_rejects(path: Path, rejects: list[Reject]) -> None:
         return
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["line", "reason", "row"])
-    writer.writerows((reject.line, reject.reason, reject.text) for reject in rejects)
+    writer.writerow(REJECT_COLUMNS)
+    writer.writerows((each.line, each.reason, each.text, each.rows) for each in rejects)
     write_atomic(path, text.getvalue().encode())

@@ -1,4 +1,4 @@
-"""Reading one member of a zip as a stream, inflated and checked on the way.
+"""Reading one day's CSV as a stream, inflated and checked on the way.
 
 ISA-L inflates faster than zlib and without Python's lock, so days inflate in parallel in threads.
 Nothing is held but the piece in hand: memory that is new to the process costs more than inflating.
@@ -7,18 +7,27 @@ Nothing is held but the piece in hand: memory that is new to the process costs m
 import os
 import struct
 import threading
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from isal import isal_zlib
 
-from backblaze_assets.drive_stats.archive import Member
+from backblaze_assets.drive_stats.member import LARGEST_DAY, Member, Packing
+from backblaze_assets.drive_stats.reading import check_unchanged, open_regular, reading
 from backblaze_assets.errors import DataError
+
+LONGEST_LINE = 1 << 20
+"""Bytes of a header or a row at most; the longest up to 2026 has 5,000."""
 
 _COMPRESSED_PIECE = 1 << 16
 _LINE_PIECE = 1 << 13
 _LOCAL_HEADER = struct.Struct("<26xHH")  # lengths of the name and of the extra field
-_RAW_DEFLATE = -15
+_WINDOW = {Packing.DEFLATED: -15, Packing.GZIPPED: 31}
+_DAMAGED = {
+    True: "The zip is damaged; fetch it again.",
+    False: "The file is damaged; unpack or copy it again.",
+}
 
 
 class StoppedError(Exception):
@@ -26,35 +35,43 @@ class StoppedError(Exception):
 
 
 class MemberStream:
-    """The bytes of one member, read forward once; once all are read, size and CRC are right.
+    """The bytes of one CSV, read forward once; once all are read, they are what they should be.
 
     Args:
-        zip_path: the zip.
-        member: which of its members.
+        member: the CSV.
         stop: once set, the next read raises `StoppedError`.
 
+    Attributes:
+        where: the file and the member, for messages.
+        size: bytes read so far.
+        crc: CRC-32 of these.
+        unusual: whether there was a quotation mark in these, or a number such as 0x1F.
+
     Raises:
-        DataError: here or on reading, when the zip is damaged or not what it was when scanned.
+        DataError: here or on reading, when the file is damaged.
+        ReplacedError: here or on reading, when it is not the one that was looked at.
     """
 
-    def __init__(self, zip_path: Path, member: Member, stop: threading.Event) -> None:
-        self.where = f"{zip_path}: {member.name}"
+    def __init__(self, member: Member, stop: threading.Event | None = None) -> None:
+        self.where = str(member)
+        self.size = self.crc = 0
+        self.unusual = False
         self._member = member
-        self._stop = stop
+        self._stop = stop or threading.Event()
         self._rest = b""
         self._left = member.compressed_size
-        self._size = self._crc = 0
-        self._inflater = isal_zlib.decompressobj(_RAW_DEFLATE)
+        self._most = LARGEST_DAY if member.size is None else member.size
+        window = _WINDOW.get(member.packing)
+        self._inflater = None if window is None else isal_zlib.decompressobj(window)
+        if member.problem:
+            raise DataError(f"{self.where} cannot be imported: {member.problem}.")
+        self._file = open_regular(member.path, member.stamp)
         try:
-            self._file = zip_path.open("rb", buffering=0)
-        except OSError as error:
-            raise self._damaged(str(error)) from error
-        self._file.seek(member.offset)
-        header = self._file.read(_LOCAL_HEADER.size)
-        if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\3\4"):
+            if member.in_zip:
+                self._skip_local_header()
+        except BaseException:
             self.close()
-            raise self._damaged("it does not start where the zip says")
-        self._file.seek(sum(_LOCAL_HEADER.unpack(header)), os.SEEK_CUR)
+            raise
 
     def read(self, size: int) -> bytes:
         """The next `size` bytes, fewer only at the end."""
@@ -65,16 +82,31 @@ class MemberStream:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def read_line(self) -> bytes:
-        """The next line with its end, which is LF, CRLF or CR."""
-        line = b""
+        """The next line with its end, which is LF, CRLF or CR.
+
+        Raises:
+            DataError: it has more than `LONGEST_LINE` bytes.
+        """
+        pieces: list[bytes] = []
+        length = 0
+        # One byte more than the end, to tell CRLF from CR.
         while piece := self.read(_LINE_PIECE):
-            line += piece
-            # One byte more than the end, to tell CRLF from CR.
-            if line[:-1].find(b"\n") >= 0 or line[:-1].find(b"\r") >= 0:
+            ended = bool(pieces) and pieces[-1].endswith((b"\n", b"\r"))
+            pieces.append(piece)
+            length += len(piece)
+            if ended or b"\n" in piece[:-1] or b"\r" in piece[:-1]:
                 break
-        first, *others = line.splitlines(keepends=True) or [b""]
-        self._rest = b"".join(others) + self._rest
-        return first
+            if length > LONGEST_LINE:
+                raise DataError(
+                    f"{self.where}, line 1: more than {LONGEST_LINE:,} bytes without a line's end. "
+                    "It is not a CSV of daily drive statistics; use the file as published."
+                )
+        line = b"".join(pieces)
+        ends = [at for at in (line.find(b"\n"), line.find(b"\r")) if at >= 0]
+        end = min(ends) + 1 if ends else len(line)
+        end += line[end - 1 : end + 1] == b"\r\n"
+        self._rest = line[end:] + self._rest
+        return line[:end]
 
     def at_end(self) -> bool:
         """Whether nothing is left."""
@@ -83,7 +115,7 @@ class MemberStream:
 
     def read_all(self) -> bytes:
         """All that is left."""
-        return self.read(self._member.size + 1)
+        return self.read(self._most + 1)
 
     def close(self) -> None:
         """Read no further."""
@@ -93,6 +125,10 @@ class MemberStream:
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._file.closed
+
+    def readable(self) -> bool:
+        """Yes: pyarrow asks."""
+        return True
 
     def __enter__(self) -> "MemberStream":
         return self
@@ -105,6 +141,14 @@ class MemberStream:
     ) -> None:
         self.close()
 
+    def _skip_local_header(self) -> None:
+        with self._reading():
+            self._file.seek(self._member.offset)
+            header = self._file.read(_LOCAL_HEADER.size)
+            if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\3\4"):
+                raise ValueError("it does not start where the zip says")
+            self._file.seek(sum(_LOCAL_HEADER.unpack(header)), os.SEEK_CUR)
+
     def _some(self, size: int) -> bytes:
         """At most `size` bytes, at least one until the end."""
         if self._stop.is_set():
@@ -112,15 +156,23 @@ class MemberStream:
         if self._rest:
             part, self._rest = self._rest[:size], self._rest[size:]
             return part
-        try:
-            part = self._inflated(size) if self._member.deflated else self._stored(size)
-        except (isal_zlib.error, OSError) as error:  # type: ignore[misc]  # its stub is wrong
-            raise self._damaged(str(error)) from error
-        self._size += len(part)
-        self._crc = isal_zlib.crc32(part, self._crc)
-        if not part and (self._size, self._crc) != (self._member.size, self._member.crc):
-            raise self._damaged("its size or checksum is not what the zip says")
+        with self._reading():
+            part = self._stored(size) if self._inflater is None else self._inflated(size)
+            self.size += len(part)
+            self.crc = isal_zlib.crc32(part, self.crc)
+            if self.size > self._most:
+                raise ValueError(f"it has more than the {self._most:,} bytes that it should")
+            if not part:
+                self._check()
+        self.unusual = self.unusual or b'"' in part or b",0x" in part or b",0X" in part
         return part
+
+    def _check(self) -> None:
+        """Raise when what was read is not what the zip says, or not of the file looked at."""
+        check_unchanged(self._member.path, self._member.stamp)
+        expected = (self._member.size, self._member.crc)
+        if self._member.in_zip and (self.size, self.crc) != expected:
+            raise ValueError("its size or checksum is not what the zip says")
 
     def _stored(self, size: int) -> bytes:
         part = self._file.read(min(size, self._left))
@@ -128,16 +180,34 @@ class MemberStream:
         return part
 
     def _inflated(self, size: int) -> bytes:
+        inflater = self._inflater
+        if inflater is None:
+            return b""
         part = b""
-        while not part and not self._inflater.eof:
-            packed = self._inflater.unconsumed_tail or self._stored(_COMPRESSED_PIECE)
-            part = self._inflater.decompress(packed, size)
+        while not part:
+            if inflater.eof:
+                if self._member.packing is not Packing.GZIPPED:
+                    break
+                rest = inflater.unused_data.lstrip(b"\0") or self._stored(_COMPRESSED_PIECE)
+                if not rest:
+                    break
+                # gzip allows for several in one file; block gzip makes use of it.
+                inflater = self._inflater = isal_zlib.decompressobj(_WINDOW[Packing.GZIPPED])
+                part = inflater.decompress(rest, size)
+                continue
+            packed = inflater.unconsumed_tail or self._stored(_COMPRESSED_PIECE)
+            part = inflater.decompress(packed, size)
             if not packed and not part:
-                break  # cut short; the checksum tells
+                if self._member.packing is Packing.GZIPPED:
+                    raise EOFError("it is cut short")
+                break  # the checksum tells
         return part
 
-    def _damaged(self, why: str) -> DataError:
-        return DataError(
-            f"{self.where} cannot be read: {why}. The zip is damaged or was changed meanwhile; "
-            "fetch it again."
-        )
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            with reading(self.where, _DAMAGED[self._member.in_zip]):
+                yield
+        except DataError:
+            check_unchanged(self._member.path, self._member.stamp)
+            raise

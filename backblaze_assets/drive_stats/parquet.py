@@ -1,31 +1,54 @@
-"""Parquet files that carry their origin and whose data version is a digest of their content."""
+"""Parquet files that carry their origin and whose data version is a digest of their content.
+
+So that damage on the disk is noticed, the footer holds checksums of itself and of each column's
+bytes. `check_columns` looks at those of some columns before they are read, `verify` goes over all
+of the file. Pages have checksums for other programs; they are not used here, because only pyarrow
+verifies them, and reading with it takes up to four times as long as with Polars.
+"""
 
 import hashlib
 import io
+import os
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from isal import isal_zlib
 
+from backblaze_assets.drive_stats.reading import open_regular, reading
 from backblaze_assets.files.atomic import atomic_path
 from backblaze_assets.files.origin import KEY, Origin
 
+_SUMS_KEY = "backblaze_assets.crc32"
+_FOOTER = b"crc32 of the footer "
+_NO_CRC = b"." * 8  # in the place of the digits until they are known
+_NO_RANGE = b"." * 30  # offset, length and CRC-32: 12, 10 and 8 digits
+_END = 8  # bytes behind the footer: its length, and the magic number
+_ADVICE = "It is damaged; remove it, and the next run makes it anew."
+_PIECE = 1 << 20
+
 
 class _HashingFile(io.RawIOBase):
-    """Writes to a file and digests what passes through it."""
+    """Writes to a file and digests what passes through it, until `footer` is set."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.hasher = hashlib.blake2b(digest_size=16)
+        self.footer: bytearray | None = None
 
     def writable(self) -> bool:
-        """Yes."""
+        """Yes: pyarrow asks."""
         return True
 
     def write(self, data: Any, /) -> int:  # noqa: ANN401 - whatever has a buffer
         """Write and digest `data`, bytes or a pyarrow buffer; return the number of bytes."""
-        self.hasher.update(data)
+        if self.footer is None:
+            self.hasher.update(data)
+        else:
+            self.footer += memoryview(data)
         return self.file.write(data)
 
 
@@ -43,21 +66,25 @@ def write_parquet(
     long as its content is the same (for one version of the Parquet writer).
 
     Args:
-        table: what to write.
+        table: what to write; no column may be nested.
         path: the file; its folder is made when missing.
         origin: what the file says about itself; its data version is filled in here.
         extra: further key-value metadata.
         options: passed to `pyarrow.parquet.ParquetWriter`; compression is zstd unless given.
     """
-    options.setdefault("compression", "zstd")
+    options = {"compression": "zstd", "write_page_checksum": True, **options}
     with atomic_path(path) as unfinished, unfinished.open("wb") as file:
         sink = _HashingFile(file)
         sink.hasher.update(str(table.schema.remove_metadata()).encode())
         with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), table.schema, **options) as writer:
-            writer.write_table(table)
+            writer.write_table(table, row_group_size=max(1, table.num_rows))
             data_version = sink.hasher.hexdigest()
+            sink.footer = bytearray()
             stamped = origin.with_data_version(data_version)
-            writer.add_key_value_metadata({KEY: stamped.to_json(), **(extra or {})})
+            sums = {_SUMS_KEY: _sums(table.column_names).decode()}
+            texts = {KEY: stamped.to_json(), **(extra or {})}
+            writer.add_key_value_metadata({**texts, **sums})
+        _fill_in(unfinished, table.column_names, bytes(sink.footer[:-_END]), file)
     return data_version
 
 
@@ -70,3 +97,101 @@ def read_extra(path: Path) -> dict[str, str]:
 def read_origin(path: Path) -> Origin:
     """The origin of a Parquet file that `write_parquet` wrote; raises KeyError for any other."""
     return Origin.from_json(read_extra(path)[KEY])
+
+
+def check_columns(path: Path, names: Iterable[str]) -> None:
+    """Look whether the footer and these columns of a file are as they were written.
+
+    A file of another program, without checksums, passes.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    with reading(path, _ADVICE), open_regular(path) as file:
+        sums = _check_footer(file)
+        for name in names:
+            at = sums.find(b"\n%s\t" % name.encode()) + len(name.encode()) + 2
+            text = sums[at : at + len(_NO_RANGE)]
+            if at > len(name.encode()) + 1 and text != _NO_RANGE:
+                offset, length, crc = int(text[:12], 16), int(text[12:22], 16), int(text[22:], 16)
+                file.seek(offset)
+                if isal_zlib.crc32(file.read(length)) != crc:
+                    raise ValueError(f"its column {name} is not what was written")
+
+
+def verify(path: Path) -> Origin:
+    """Go over all of a file that `write_parquet` wrote, and return its origin.
+
+    Raises:
+        DataError: it is damaged, or another program wrote it.
+    """
+    with reading(path, _ADVICE), open_regular(path) as file:
+        if not _check_footer(file):
+            raise ValueError("it does not carry its checksums")
+        length = _footer_length(file)
+        origin = read_origin(path)
+        hasher = hashlib.blake2b(digest_size=16)
+        hasher.update(str(pq.read_schema(path).remove_metadata()).encode())
+        left = file.seek(0, os.SEEK_END) - length - _END
+        file.seek(0)
+        while left > 0 and (piece := file.read(min(_PIECE, left))):
+            hasher.update(piece)
+            left -= len(piece)
+        if hasher.hexdigest() != origin.data_version:
+            raise ValueError("its content is not what was written")
+        return origin
+
+
+def _footer_length(file: BinaryIO) -> int:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _END))
+    end = file.read(_END)
+    length = int.from_bytes(end[:4], "little")
+    if end[4:] != b"PAR1" or length > size - _END:
+        raise ValueError("it is no whole Parquet file")
+    return length
+
+
+def _sums(names: list[str]) -> bytes:
+    """The text for the checksums, with room for them."""
+    lines = [_FOOTER + _NO_CRC, *(b"%s\t%s" % (name.encode(), _NO_RANGE) for name in names)]
+    return b"\n".join([*lines, b""])
+
+
+def _fill_in(path: Path, names: list[str], footer: bytes, file: BinaryIO) -> None:
+    """Write the checksums into the footer at the end of `file`, which is at `path`."""
+    file.flush()
+    filled = bytearray(footer)
+    metadata = pq.read_metadata(path)
+    with path.open("rb") as written:
+        for number, name in enumerate(names if metadata.num_row_groups else ()):
+            chunk = metadata.row_group(0).column(number)
+            offsets = (chunk.dictionary_page_offset, chunk.data_page_offset)
+            start, length = min(filter(None, offsets), default=0), chunk.total_compressed_size
+            written.seek(start)
+            crc = isal_zlib.crc32(written.read(length))
+            at = filled.index(b"\n%s\t%s" % (name.encode(), _NO_RANGE)) + len(name.encode()) + 2
+            filled[at : at + len(_NO_RANGE)] = b"%012x%010x%08x" % (start, length, crc)
+    at = filled.index(_FOOTER + _NO_CRC) + len(_FOOTER)
+    filled[at : at + len(_NO_CRC)] = b"%08x" % zlib.crc32(filled)
+    file.seek(-len(footer) - _END, os.SEEK_END)
+    file.write(filled)
+
+
+def _check_footer(file: BinaryIO) -> bytes:
+    """The text with the checksums, empty where there are none.
+
+    Raises:
+        ValueError: that of the footer is another one.
+    """
+    length = _footer_length(file)
+    file.seek(-length - _END, os.SEEK_END)
+    footer = file.read(length)
+    key = footer.find(_SUMS_KEY.encode())
+    if key < 0:
+        return b""
+    at = footer.find(_FOOTER, key) + len(_FOOTER)
+    crc = zlib.crc32(footer[:at] + _NO_CRC + footer[at + len(_NO_CRC) :])
+    if footer[at : at + len(_NO_CRC)] != b"%08x" % crc:
+        raise ValueError("its footer is not what was written")
+    return footer[at:]

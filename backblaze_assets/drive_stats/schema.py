@@ -4,6 +4,7 @@ Eras differ in their columns, 85 in 2013 and 197 in 2024, and in their order; no
 removed or renamed. So columns are found by name, and new ones are let through.
 """
 
+import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -40,6 +41,16 @@ SMART_IDS = frozenset(
 )
 """The SMART attributes of all eras up to 2026, by the year in which they came in."""
 
+MOST_COLUMNS = 1000
+"""Columns of a CSV at most; there are 197 in 2026."""
+
+UNNAMED = "unnamed_"
+"""How the name of a column without one begins here; its number in the header follows."""
+
+LONGEST_NAME = 200
+"""Characters of a column's name at most."""
+
+_OTHER_SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 _SMART = re.compile(r"smart_(\d+)_(normalized|raw)", re.ASCII)
 _MISSPELT = re.compile(r"(smart_\d+_)normailized", re.ASCII)
 
@@ -51,26 +62,76 @@ _TYPES = {
 
 
 def column_names(header: str, where: str) -> list[str]:
-    """The columns that a header line names; `smart_211_normailized` gets its right name.
+    """The columns that a header line names.
+
+    `smart_211_normailized` gets its right name, known names may be in upper case, each may be
+    quoted, and a column without a name is called `unnamed_1` if it is the first.
 
     Args:
         header: the CSV's first line, without its end.
         where: the zip and member, for messages.
 
     Raises:
-        DataError: a required column is missing, or two columns have the same name.
+        DataError: a required column is missing, or two columns have the same name, or there are
+            more than `MOST_COLUMNS`.
     """
-    names = [_MISSPELT.sub(r"\1normalized", name.strip()) for name in header.split(",")]
+    if header.count(",") >= MOST_COLUMNS:
+        raise DataError(
+            f"{where}, line 1: more than {MOST_COLUMNS:,} columns. It is not a CSV of daily drive "
+            "statistics; use the file as published."
+        )
+    fields = _fields(header, where)
+    names = [_column_name(name.strip(), number) for number, name in enumerate(fields, 1)]
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         raise DataError(
-            f"{where}, line 1: no column {', '.join(missing)}. The header must name "
-            f"{', '.join(REQUIRED)}; it begins with {header[:80]!r}."
+            f"{where}, line 1: {_cause(header)}no column {', '.join(missing)}. The header must "
+            f"name {', '.join(REQUIRED)}; it begins with {header[:80]!r}."
+        )
+    odd = next((name for name in names if not name.isprintable()), None)
+    if odd is not None:
+        raise DataError(
+            f"{where}, line 1: control characters in the name {odd!r}. Mend the header."
         )
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise DataError(f"{where}, line 1: more than one column {', '.join(twice)}.")
+        raise DataError(
+            f"{where}, line 1: more than one column {', '.join(twice)}. Remove all but one."
+        )
     return names
+
+
+def _fields(header: str, where: str) -> list[str]:
+    """The fields of a header line, without their quotes."""
+    try:
+        fields = next(csv.reader([header], strict=True)) if '"' in header else header.split(",")
+    except csv.Error as error:
+        raise DataError(
+            f"{where}, line 1: {error}. Mend the header; it begins with {header[:80]!r}."
+        ) from error
+    if max(map(len, fields)) > LONGEST_NAME:
+        raise DataError(
+            f"{where}, line 1: a name of more than {LONGEST_NAME} characters. It is not a CSV of "
+            f"daily drive statistics; it begins with {header[:80]!r}."
+        )
+    return fields
+
+
+def _column_name(name: str, number: int) -> str:
+    if not name:
+        return f"{UNNAMED}{number}"
+    lower = _MISSPELT.sub(r"\1normalized", name.lower())
+    return lower if _is_known(lower) or _SMART.fullmatch(lower) else name
+
+
+def _cause(header: str) -> str:
+    """Why a header might name no column, for the beginning of a message."""
+    if "s\0e\0r\0i\0a\0l" in header:
+        return "the file is UTF-16, not UTF-8: save it as UTF-8. There is "
+    for separator, name in _OTHER_SEPARATORS.items():
+        if set(REQUIRED) <= {part.strip(' "').lower() for part in header.split(separator)}:
+            return f"the fields are separated by {name}: save it with commas. There is "
+    return ""
 
 
 def column_type(name: str) -> pa.DataType:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from backblaze_assets.drive_stats.parquet import check_columns
 from backblaze_assets.errors import DataError
 
 LONGEST_LIFE_HOURS = 20 * 365 * 24
@@ -29,6 +30,7 @@ _RAW_SCHEMA = pl.Schema(
         "smart_9_raw": pl.Int64(),
     }
 )
+_WITHOUT_HOURS = _RAW_SCHEMA.names()[:-1]
 _KEY = ["serial_number", "model", "capacity_bytes"]
 _READ_AHEAD = 3
 _UNTOLD, _ABSENT = -1, -2
@@ -53,7 +55,7 @@ def tally(raw_days: Mapping[date, Path]) -> pl.DataFrame:
         in which they are first seen.
 
     Raises:
-        DataError: a drive is in a file twice.
+        DataError: a file is damaged, or a drive is in it twice.
     """
     days = sorted(raw_days)
     files = [raw_days[day] for day in days]
@@ -191,6 +193,7 @@ def _read_day(path: Path) -> pl.DataFrame:
     serial, model, capacity = (pl.col(name).hash(seed) for seed, name in enumerate(_KEY))
     plausible = pl.col("smart_9_raw").is_between(0, LONGEST_LIFE_HOURS)
     hours = pl.when(plausible).then("smart_9_raw").otherwise(_UNTOLD)
+    check_columns(path, _RAW_SCHEMA)
     rows = pl.scan_parquet(
         path, schema=_RAW_SCHEMA, missing_columns="insert", extra_columns="ignore", glob=False
     )

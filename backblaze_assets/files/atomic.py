@@ -2,14 +2,10 @@
 
 import os
 import shutil
-import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-
-STALE_S = 3600
-"""Seconds after which unfinished work that nobody has written to is taken for abandoned."""
 
 
 @contextmanager
@@ -60,15 +56,9 @@ def write_atomic(path: Path, content: bytes, *, sync: bool = True) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes have left below `folder`.
-
-    Whatever was written to within `STALE_S` may be the work of a process that goes on.
-    """
+    """Remove what killed processes have left below `folder`, where nobody else is at work now."""
     for path in list(folder.rglob(".tmp-*")):
-        with suppress(FileNotFoundError):  # renamed in between, by the process that wrote it
-            if time.time() - path.stat().st_mtime < STALE_S:
-                continue
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink()
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,24 +1,20 @@
-"""Where each asset's files live below one root."""
+"""Which files there are in the data folder, and where an asset's files lie in it."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-
-
-def _entries(folder: Path) -> list["os.DirEntry[str]"]:
-    try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except FileNotFoundError:
-        return []
 
 
 @dataclass(frozen=True)
 class DataFolder:
-    """The files of one data folder. Quarters are named by their first day, days by themselves."""
+    """One data folder: the zips, and beside them a folder for each asset."""
 
     root: Path
+
+    def path(self, asset: str, name: str) -> Path:
+        """A file or folder of an asset."""
+        return self.root / asset / name
 
     def names(self, asset: str) -> set[str]:
         """What stands in an asset's folder: names of files, and `folder/name` of those in folders.
@@ -34,36 +30,26 @@ class DataFolder:
                 found.add(entry.name)
         return found
 
-    def raw_quarter(self, quarter: date) -> Path:
-        """Folder with one Parquet file a day, `YYYY-MM-DD.parquet`, and `rejects/` beside them."""
-        return self.root / "raw_quarter" / quarter.isoformat()
 
-    def daily_stats(self, day: date) -> Path:
-        """Parquet file of one day, one row per model."""
-        return self.root / "daily_stats" / f"{day}.parquet"
+def file_names(patterns: Iterable[str], key: str | None, days: Iterable[str]) -> list[str]:
+    """The files of one partition, relative to the asset's folder.
 
-    def drive_lifetimes(self, quarter: date) -> Path:
-        """Folder with `drives.parquet`, `spells.parquet` and `days.parquet`."""
-        return self.root / "drive_lifetimes" / quarter.isoformat()
+    Args:
+        patterns: with `{key}` and `{day}` in them.
+        key: the partition's key.
+        days: what `{day}` stands for.
+    """
+    days = list(days)
+    return [
+        pattern.format(key=key, day=day)
+        for pattern in patterns
+        for day in (days if "{day}" in pattern else [""])
+    ]
 
-    def afr_table(self, quarter: date) -> Path:
-        """Parquet file of one quarter, one row per window and model."""
-        return self.root / "afr_table" / f"{quarter}.parquet"
 
-    @property
-    def film_layout(self) -> Path:
-        """JSON file with the place of every model's block."""
-        return self.root / "film_layout" / "layout.json"
-
-    def frame(self, day: date) -> Path:
-        """JPEG file of one day."""
-        return self.root / "frames" / f"{day}.jpg"
-
-    def movie_clip(self, quarter: date) -> Path:
-        """MP4 file of one quarter."""
-        return self.root / "movie_clip" / f"{quarter}.mp4"
-
-    @property
-    def movie(self) -> Path:
-        """The film, MP4."""
-        return self.root / "movie" / "movie.mp4"
+def _entries(folder: Path) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

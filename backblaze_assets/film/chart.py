@@ -1,104 +1,127 @@
-"""The strip chart of the last two years: drives in service, and failures a week."""
+"""The chart of the whole film so far: drives in service, and the failure rate of the trailing year.
 
-from datetime import date, timedelta
-from functools import cache
+Its axis of time is fixed from the first frame on; the others change only when an era begins. It
+gains a column every nine days, so that it is drawn anew only then.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from backblaze_assets.film import text
-from backblaze_assets.film.style import Colour, Style
+from backblaze_assets.film.layout import FilmLayout
+from backblaze_assets.film.style import Style, mix
 
-DAYS = 730
-"""How many days the chart shows, one pixel of a 1080p canvas each."""
-
-AREA = (0, 66)
-"""First and last row of the upper lane, in pixels of a 1080p canvas."""
-BARS = (76, 111)
-"""First and last row of the lower lane."""
-LABEL_Y = 126
-"""Baseline of the years."""
-SHADES = 8
-"""Steps from nothing to the full colour of a line, for smooth edges."""
-BELOW, YEAR, AXIS, SERVICE, FAILURE = 0, 1, 2, 3, 3 + SHADES + 2
-"""Numbers of colours: single ones, and the first of each lane's: shades of the line, then area."""
-HEIGHT = 130
-"""Rows of the whole chart, with the years below."""
+YEARS = 16
+"""How many years there is room for, from the first January on."""
+_FINE = 3
+"""Drawn so many times larger and reduced, for smooth edges."""
 
 
-def draw(
-    in_service: npt.NDArray[np.int64], weekly: npt.NDArray[np.int64], day: date, style: Style
-) -> Image.Image:
-    """The chart as it stands on `day`.
+class Chart:
+    """Draws the chart of a layout at the size that the panel has for it."""
 
-    Args:
-        in_service: drives in service on each day, at most `DAYS`, the last of which is `day`.
-        weekly: failures of the seven days up to each of these days.
-        day: the last day shown.
-        style: colours and size.
+    def __init__(self, layout: FilmLayout, style: Style, width: int, height: int) -> None:
+        """Prepare a chart of `width` x `height` canvas pixels, its labels included."""
+        self.layout, self.style = layout, style
+        scale = style.scale
+        self.size = (width, height)
+        self.left, self.right = 14 * scale, width - 56 * scale
+        self.top, self.bottom = 6 * scale, height - 22 * scale
+        self.year = layout.start.year
+        self.span = (date(self.year + YEARS, 1, 1) - date(self.year, 1, 1)).days
+        self.offset = (layout.start - date(self.year, 1, 1)).days
+        days = np.arange(len(layout.service))
+        width = self.right - self.left
+        # Pixel of each day, counted from the left end of the axis.
+        self.columns = np.minimum((self.offset + days) * width // self.span, width - 1)
+        # The first day of each column.
+        self.firsts = np.flatnonzero(np.diff(self.columns, prepend=-1))
+        self.drawn = lru_cache(maxsize=4)(self._drawn)
 
-    Returns:
-        An image of mode RGBX, `DAYS` by `HEIGHT` times the style's scale.
-    """
-    scale = style.scale
-    pixels = np.full((HEIGHT * scale, DAYS * scale), BELOW, np.uint8)
-    years = [
-        (year, (DAYS - 1 - (day - date(year, 1, 1)).days) * scale)
-        for year in range((day - timedelta(days=DAYS - 2)).year + 1, day.year + 1)
-    ]
-    for lane, values, first_colour in ((AREA, in_service, SERVICE), (BARS, weekly, FAILURE)):
-        top, bottom = lane[0] * scale, lane[1] * scale
-        for _, x in years:
-            pixels[top:bottom, x : x + scale] = YEAR
-        _lane(pixels[top:bottom], values, first_colour, scale)
-    indexed = Image.fromarray(pixels, "P")
-    indexed.putpalette(_palette(style))
-    strip = indexed.convert("RGBX")
-    for year, x in years:
-        label, size = str(year), 12 * scale
-        half = text.width(label, text.NARROW, size) // 2
-        if half <= x <= strip.width - half:
-            text.put(strip, x, LABEL_Y * scale, label, text.NARROW, size, style.muted, "m")
-    return strip
+    def at(self, day: int) -> Image.Image:
+        """The chart as it stands on `day`: an image of mode RGBX."""
+        scene = self.layout.scene
+        return self.drawn(int(self.columns[day]), scene.service_axis, scene.rate_axis)
 
+    def _drawn(self, last_column: int, service_axis: int, rate_axis: int) -> Image.Image:
+        layout, style = self.layout, self.style
+        scale, fine = style.scale, _FINE
+        days = self.firsts[self.columns[self.firsts] <= last_column].tolist()
+        x = [(self.left + column) * fine for column in self.columns[days].tolist()]
+        x[-1] += fine - 1
+        height = (self.bottom - self.top) * fine
 
-def _lane(
-    pixels: npt.NDArray[np.uint8], values: npt.NDArray[np.int64], first_colour: int, scale: int
-) -> None:
-    """Draw an area under a line, scaled to its own maximum, ending at the right edge.
+        def y(part: float) -> float:
+            return self.bottom * fine - min(1.0, part) * height
 
-    Args:
-        pixels: the lane's part of the chart, numbers of colours, changed in place.
-        values: one for each day.
-        first_colour: number of the first of the lane's colours.
-        scale: of the style.
-    """
-    rows = len(pixels)
-    exact = np.repeat(values, scale) * ((rows - scale) / max(1, values.max()))
-    height = exact.astype(np.int16)  # rows that are covered wholly
-    part = pixels[:, pixels.shape[1] - len(height) :]
-    depth = np.arange(rows, dtype=np.int16)[:, None] + (height - rows)
-    np.copyto(part, first_colour + SHADES, where=depth >= 0)
-    np.copyto(part, first_colour + SHADES + 1, where=depth >= 2 * scale)
-    edges = np.flatnonzero(exact)
-    shade = ((exact - height)[edges] * SHADES).astype(np.uint8)
-    part[rows - 1 - height[edges], edges] = first_colour + shade
-    pixels[-scale:] = AXIS
+        big = Image.new("RGB", (self.size[0] * fine, self.size[1] * fine), style.panel_background)
+        pen = ImageDraw.Draw(big)
+        area = [
+            (at, y(layout.service[day] / service_axis)) for at, day in zip(x, days, strict=True)
+        ]
+        base = self.bottom * fine
+        pen.polygon([(x[0], base), *area, (x[-1], base)], fill=style.chart_area)
+        self._hatch(pen, [day for day, _ in layout.odd_days if day <= days[-1]])
+        line: list[tuple[float, float]] = []
+        for at, day in zip(x, days, strict=True):
+            if layout.rate[day] >= 0:
+                line.append((at, y(layout.rate[day] / 100 / rate_axis)))
+        if len(line) > 1:
+            pen.line(line, fill=style.high, width=round(2.4 * scale * fine), joint="curve")
+        axis = mix(style.panel_background, style.text, 0.45)
+        pen.line(
+            [(self.left * fine, base), (self.right * fine, base)], fill=axis, width=fine * scale
+        )
+        chart = big.reduce(fine).convert("RGBX")
+        self._words(chart, service_axis, rate_axis)
+        return chart
 
+    def _hatch(self, pen: ImageDraw.ImageDraw, odd: Sequence[int]) -> None:
+        """Mark days on which not all drives reported."""
+        fine, scale = _FINE, self.style.scale
+        tint = mix(self.style.panel_background, self.style.text, 0.42)
+        columns = sorted(set(self.columns[list(odd)].tolist()))
+        for number, column in enumerate(columns):
+            x0 = (self.left + column) * fine
+            alone = column - 1 not in columns[max(0, number - 1) : number] and (
+                column + 1 not in columns[number + 1 : number + 2]
+            )
+            if alone:
+                box = (x0 + fine // 2, self.top * fine, x0 + fine // 2, self.bottom * fine)
+                pen.line(box, fill=mix(self.style.panel_background, self.style.text, 0.22))
+                continue
+            step = 5 * scale * fine
+            for y in range(self.top * fine, self.bottom * fine, step):
+                shift = (column * fine) % step
+                pen.line(
+                    (x0, y + step - shift, x0 + fine, y + step - shift - fine),
+                    fill=tint,
+                    width=max(1, scale * fine // 2),
+                )
 
-@cache
-def _palette(style: Style) -> bytes:
-    """The chart's colours by number, three bytes each."""
-    below = style.panel_background
-    colours = [below, mix(below, style.text, 0.2), mix(below, style.text, 0.3)]
-    for colour in (style.service, style.failure):
-        colours += [mix(below, colour, shade / SHADES) for shade in range(SHADES + 1)]
-        colours.append(mix(below, colour, 0.42))
-    return bytes(part for colour in colours for part in colour)
-
-
-def mix(below: Colour, above: Colour, opacity: float) -> Colour:
-    """The colour `above` drawn with `opacity` over the colour `below`."""
-    red, green, blue = (round(b + (a - b) * opacity) for b, a in zip(below, above, strict=True))
-    return red, green, blue
+    def _words(self, chart: Image.Image, service_axis: int, rate_axis: int) -> None:
+        style = self.style
+        scale = style.scale
+        size = 14 * scale
+        for year in range(self.year, self.year + YEARS + 1):
+            day = (date(year, 1, 1) - date(self.year, 1, 1)).days
+            x = self.left + day * (self.right - self.left) // self.span
+            tall = (7 if (year - self.year) % 2 == 0 else 4) * scale
+            chart.paste(
+                mix(style.panel_background, style.text, 0.45),
+                (x, self.bottom, x + scale, self.bottom + tall),
+            )
+            if (year - self.year) % 2 == 0:
+                x = max(x, text.width(str(year), text.NARROW, size) // 2)
+                baseline = self.bottom + 20 * scale
+                text.put(chart, x, baseline, str(year), text.NARROW, size, style.muted, "m")
+        top, middle = self.top + 6 * scale, (self.top + self.bottom) // 2 + 5 * scale
+        at = self.right + 8 * scale
+        for y, percent in ((top, f"{rate_axis} %"), (middle, f"{rate_axis // 2} %")):
+            text.put(chart, at, y, percent, text.NARROW, size, style.high)
+        drives = f"{service_axis:,} drives"
+        text.put(chart, self.right - 4 * scale, top, drives, text.NARROW, size, style.muted, "r")

@@ -32,12 +32,12 @@ COLOURS = (
 )
 # Without B-frames every frame is stored in display order, so clips join without edit lists or time
 # shifts; that costs up to a quarter more bytes. A key frame a second (at 60 fps) makes seeking
-# instant. Chroma gets finer steps than x264 gives it, because the red squares and rings are what
+# instant. Chroma gets finer steps than x264 gives it, because the orange squares and rings are what
 # the film is about.
 # The number of threads is fixed: no output of ours may depend on the machine's cores.
 X264 = (
-    *("-c:v", "libx264", "-preset", "veryfast", "-crf", "19"),
-    *("-x264-params", "chroma-qp-offset=-6"),
+    *("-c:v", "libx264", "-preset", "veryfast", "-crf", "24"),
+    *("-x264-params", "chroma-qp-offset=-3"),
     *("-bf", "0", "-g", "60", "-threads", "2"),
 )
 _UNKNOWN = "0" * 32  # holds the place of the data version until the video is encoded
@@ -74,7 +74,17 @@ class ClipJob:
     origin: Origin
 
 
-def encode_clip(frames: Sequence[Path], target: Path, fps: int, origin: Origin) -> ClipReport:
+@dataclass(frozen=True)
+class Chapter:
+    """A part of a film that a player can jump to: its name and the second where it begins."""
+
+    name: str
+    start: float
+
+
+def encode_clip(
+    frames: Sequence[Path], target: Path, fps: int, origin: Origin, repeat: int = 1
+) -> ClipReport:
     """Encode JPEG files of equal size, in the order given, to an MP4 file.
 
     The same frames give the same bytes for one version of ffmpeg, whatever the number of cores.
@@ -83,14 +93,15 @@ def encode_clip(frames: Sequence[Path], target: Path, fps: int, origin: Origin) 
     Args:
         frames: JPEG files, 4:2:0 or 4:4:4.
         target: the MP4 file, written whole or not at all.
-        fps: frames a second.
+        fps: frames a second of the video.
+        repeat: how often the video shows each frame.
         origin: goes into the file's comment, with the data version filled in.
 
     Raises:
         DataError: there are no frames, or one is missing, broken, or of another size.
     """
     with progress.work(f"encoding {target.name}", len(frames), "frames") as listener:
-        return _encode(_read(frames), target, fps, origin, listener.advance)
+        return _encode(_read(frames), target, fps, origin, listener.advance, repeat=repeat)
 
 
 def encode_jpegs(jpegs: Iterable[bytes], target: Path, fps: int, origin: Origin) -> ClipReport:
@@ -99,7 +110,9 @@ def encode_jpegs(jpegs: Iterable[bytes], target: Path, fps: int, origin: Origin)
     return _encode(named, target, fps, origin, lambda _: None)
 
 
-def encode_clips(jobs: Sequence[ClipJob], fps: int, workers: int | None = None) -> list[ClipReport]:
+def encode_clips(
+    jobs: Sequence[ClipJob], fps: int, workers: int | None = None, repeat: int = 1
+) -> list[ClipReport]:
     """Encode several clips, `workers` at a time (default: half the cores, at least two).
 
     The first failure ends the others; clips that are whole by then stay. Otherwise as
@@ -122,7 +135,14 @@ def encode_clips(jobs: Sequence[ClipJob], fps: int, workers: int | None = None) 
     ):
         encoded = [
             pool.submit(
-                _encode, _read(job.frames), job.target, fps, job.origin, advance, encoders.append
+                _encode,
+                _read(job.frames),
+                job.target,
+                fps,
+                job.origin,
+                advance,
+                encoders.append,
+                repeat,
             )
             for job in jobs
         ]
@@ -142,8 +162,21 @@ def encode_clips(jobs: Sequence[ClipJob], fps: int, workers: int | None = None) 
     return [clip.result() for clip in encoded]
 
 
-def join_clips(clips: Sequence[Path], target: Path, origin: Origin) -> ClipReport:
+def join_clips(
+    clips: Sequence[Path],
+    target: Path,
+    origin: Origin,
+    subtitles: str = "",
+    chapters: Sequence[Chapter] = (),
+) -> ClipReport:
     """Join clips that `encode_clip` wrote, in the order given, by copying their streams.
+
+    Args:
+        clips: MP4 files.
+        target: the film, written whole or not at all.
+        origin: goes into the file's comment, with the data version filled in.
+        subtitles: in the SubRip format; they become a track that a player can show.
+        chapters: in order; each ends where the next one begins.
 
     Raises:
         DataError: there are no clips, one is broken, or one differs from the first in size, rate
@@ -163,10 +196,31 @@ def join_clips(clips: Sequence[Path], target: Path, origin: Origin) -> ClipRepor
         # The demuxer knows where a clip begins only to the microsecond; numbering the frames
         # anew keeps the rate exact, which is right because they are stored in display order.
         renumber = f"setts=ts=N/{fps}/TB:duration=1/{fps}/TB"
+        frames = sum(info.frames for info in infos)
         command = ["-f", "concat", "-safe", "0", "-auto_convert", "0", "-i", str(playlist)]
-        with _ffmpeg(*command, "-c", "copy", "-bsf:v", renumber, target=unfinished, origin=origin):
+        marks = Path(folder, "chapters.txt")
+        marks.write_text(_chapter_list(chapters, frames / fps), encoding="utf-8")
+        command += ["-f", "ffmetadata", "-i", str(marks)]
+        maps = ["-map", "0:v", "-map_chapters", "1", "-map_metadata", "1"]
+        if subtitles:
+            words = Path(folder, "subtitles.srt")
+            words.write_text(subtitles, encoding="utf-8")
+            command += ["-f", "srt", "-i", str(words)]
+            maps += ["-map", "2:s", "-c:s", "mov_text", "-metadata:s:s:0", "language=eng"]
+        command += [*maps, "-c:v", "copy", "-bsf:v", renumber]
+        with _ffmpeg(*command, target=unfinished, origin=origin):
             pass
-        return _finish(unfinished, target, sum(info.frames for info in infos), origin)
+        return _finish(unfinished, target, frames, origin)
+
+
+def _chapter_list(chapters: Sequence[Chapter], seconds: float) -> str:
+    """Chapters in ffmpeg's form of metadata."""
+    lines = [";FFMETADATA1"]
+    ends = [*(chapter.start for chapter in chapters[1:]), seconds]
+    for chapter, end in zip(chapters, ends, strict=False):
+        lines += ["[CHAPTER]", "TIMEBASE=1/1000", f"START={round(1000 * chapter.start)}"]
+        lines += [f"END={round(1000 * end)}", f"title={chapter.name}"]
+    return "\n".join(lines) + "\n"
 
 
 def _check_joinable(clip: Path, info: VideoInfo, first_clip: Path, first: VideoInfo) -> None:
@@ -192,6 +246,7 @@ def _encode(
     origin: Origin,
     advance: Callable[[int], object],
     begun: Callable[[subprocess.Popen[bytes]], object] = lambda _: None,
+    repeat: int = 1,
 ) -> ClipReport:
     """Pipe named JPEG images through ffmpeg; `advance` is called after each.
 
@@ -200,9 +255,11 @@ def _encode(
     count = 0
     name = ""
     size: tuple[int, int] | None = None
-    command = ["-f", "image2pipe", "-c:v", "mjpeg", "-framerate", str(fps), "-i", "pipe:0"]
+    command = ["-f", "image2pipe", "-c:v", "mjpeg", "-framerate", f"{fps}/{repeat}"]
+    command += ["-i", "pipe:0"]
     # Threads of the filters could differ at the borders of their slices.
-    command += ["-vf", COLOURS, "-filter_threads", "1", *X264]
+    repeated = f",fps={fps}" if repeat > 1 else ""
+    command += ["-vf", COLOURS + repeated, "-filter_threads", "1", *X264]
     with atomic_path(target) as unfinished:
         with _ffmpeg(*command, target=unfinished, origin=origin) as ffmpeg:
             assert ffmpeg.stdin is not None
@@ -223,7 +280,7 @@ def _encode(
                 pass  # ffmpeg has given up; its exit status and last lines say why
             if not count:
                 raise DataError(f"no frames to encode to {target}")
-        return _finish(unfinished, target, count, origin)
+        return _finish(unfinished, target, count * repeat, origin)
 
 
 @contextmanager

@@ -1,8 +1,11 @@
-"""The drives as arrays: where each one stands, when it changes, and the totals of every day.
+"""The drives as arrays, who stands in an era's blocks, and where.
 
 Days are counted from the first day of the history, which is day 0.
 """
 
+import base64
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,99 +13,108 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from backblaze_assets.film.layout import Layout
-from backblaze_assets.film.style import Style
+from backblaze_assets.film.packing import Packing
+from backblaze_assets.film.style import QUARTERS, Style
 
 NEVER = 1_000_000
 """A day after all others, for what does not happen."""
 
 Ints = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Events:
-    """Something that happens to drives, in the order of the days.
-
-    Attributes:
-        on: the days, ascending.
-        drives: numbers of the drives.
-    """
-
-    on: Ints
-    drives: Ints
-
-    def between(self, after: int, until: int) -> Ints:
-        """Numbers of the drives to which it happens with `after` < day <= `until`."""
-        bounds = np.array((after, until), np.int32)  # of another type, all days would be converted
-        return self.drives[slice(*np.searchsorted(self.on, bounds, "right"))]
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """All drives of the film in the order in which they were first seen.
+class Drives:
+    """All drives of the film, sorted by model and slot.
 
     Attributes:
         start: day 0.
-        x: left edge of each drive's square in pixels.
-        y: upper edge.
+        rows: first row and number of rows of each model.
         first_seen: day on which each appears.
         failed_on: day on which each fails, or `NEVER`.
         removed_on: first day on which each is gone without having failed, or `NEVER`.
-        failures: the drives' failures.
-        removals: the drives' removals.
-        in_service: drives in service, for each day.
-        failed: drives that have failed so far, for each day.
-        capacity: bytes in service, for each day.
+        capacity: bytes of each.
     """
 
     start: date
-    x: Ints
-    y: Ints
+    rows: Mapping[str, tuple[int, int]]
     first_seen: Ints
     failed_on: Ints
     removed_on: Ints
-    failures: Events
-    removals: Events
-    in_service: npt.NDArray[np.int64]
-    failed: npt.NDArray[np.int64]
     capacity: npt.NDArray[np.int64]
 
+    @classmethod
+    def of(cls, drives: pl.DataFrame, start: date, *, boot_drives: bool) -> "Drives":
+        """The drives of a table as `drive_lifetimes` stores it (`drives.parquet`).
 
-def fleet(drives: pl.DataFrame, start: date, days: int, layout: Layout, style: Style) -> Fleet:
-    """The fleet of `drives` (columns as in `drives.parquet`, without boot drives).
+        Args:
+            drives: columns model, boot, capacity_bytes, first_seen, failed_on and removed_on;
+                sorted by model and slot.
+            start: first day of the history.
+            boot_drives: whether boot drives are kept.
+        """
+        if not boot_drives:
+            drives = drives.filter(~pl.col("boot"))
+        blocks = (
+            drives.select("model")
+            .with_row_index("row")
+            .group_by("model")
+            .agg(pl.col("row").min(), count=pl.len())
+        )
+        failed_on = days_since(start, drives["failed_on"])
+        removed_on = days_since(start, drives["removed_on"])
+        removed_on[failed_on < NEVER] = NEVER
+        return cls(
+            start,
+            {model: (row, count) for model, row, count in blocks.sort("model").iter_rows()},
+            days_since(start, drives["first_seen"]),
+            failed_on,
+            removed_on,
+            drives["capacity_bytes"].fill_null(0).to_numpy(),
+        )
 
-    Drives without a place in the layout are counted and not drawn.
+    def number(self, day: date) -> int:
+        """`day` counted from the start."""
+        return (day - self.start).days
 
-    Args:
-        drives: one row per drive, sorted by model and slot.
-        start: first day of the history.
-        days: how many days the totals are for.
-        layout: where the models stand.
-        style: size of the canvas.
-    """
-    x, y = _places(drives, layout, style)
-    first_seen = days_since(start, drives["first_seen"])
-    failed_on = days_since(start, drives["failed_on"])
-    removed_on = days_since(start, drives["removed_on"])
-    removed_on[failed_on < NEVER] = NEVER
-    left_on = np.minimum(failed_on, removed_on)
-    size = drives["capacity_bytes"].fill_null(0).to_numpy()
+    def gone(self, since: date) -> dict[str, str]:
+        """The drives that had been removed by the day `since`, for `here` to leave out."""
+        mask = self.removed_on <= self.number(since)
+        return {
+            model: _packed(mask[row : row + count])
+            for model, (row, count) in self.rows.items()
+            if mask[row : row + count].any()
+        }
 
-    order = np.argsort(first_seen, kind="stable")
-    order = order[x[order] >= 0]
-    return Fleet(
-        start=start,
-        x=x[order],
-        y=y[order],
-        first_seen=first_seen[order],
-        failed_on=failed_on[order],
-        removed_on=removed_on[order],
-        failures=_events(failed_on[order]),
-        removals=_events(removed_on[order]),
-        in_service=running(first_seen, days) - running(left_on, days),
-        failed=running(failed_on, days),
-        capacity=running(first_seen, days, size) - running(left_on, days, size),
-    )
+    def here(self, gone: Mapping[str, str]) -> Mask:
+        """Which drives have a cell in an era that began without those in `gone`.
+
+        A drive that comes back after an era has begun without it is drawn from the next one on:
+        otherwise all drives after it would move.
+        """
+        mask = np.ones(len(self.first_seen), np.bool_)
+        for model, packed in gone.items():
+            if model in self.rows:
+                row, count = self.rows[model]
+                missing = _unpacked(packed)[:count]
+                mask[row : row + len(missing)] &= ~missing
+        return mask
+
+    def members(self, models: Sequence[str], since: date, here: Mask) -> npt.NDArray[np.intp]:
+        """Rows of the drives in a block, in the order of its cells.
+
+        First those that failed before the era, by day of failure; then all others by the day they
+        were first seen.
+        """
+        spans = [self.rows[model] for model in models if model in self.rows]
+        if not spans:
+            return np.empty(0, np.intp)
+        rows = np.concatenate([np.arange(row, row + count) for row, count in spans])
+        rows = rows[here[rows]]
+        failed = self.failed_on[rows] < self.number(since)
+        key = np.where(failed, self.failed_on[rows] - NEVER, self.first_seen[rows])
+        ordered: npt.NDArray[np.intp] = rows[np.argsort(key, kind="stable")]
+        return ordered
 
 
 def days_since(start: date, dates: pl.Series) -> Ints:
@@ -127,30 +139,48 @@ def running(
     return np.cumsum(daily)
 
 
-def model_rows(drives: pl.DataFrame) -> dict[str, tuple[int, int]]:
-    """First row and number of rows of each model in a table sorted by model."""
-    blocks = drives.with_row_index("row").group_by("model").agg(pl.col("row").min(), count=pl.len())
-    return {model: (row, count) for model, row, count in blocks.iter_rows()}
+@dataclass(frozen=True)
+class Places:
+    """Where each drive's square stands, in canvas pixels; -1 for a drive without a place.
+
+    Attributes:
+        x: left edge.
+        y: upper edge.
+        width: of the square, without the gap.
+        height: of the square.
+    """
+
+    x: Ints
+    y: Ints
+    width: Ints
+    height: Ints
 
 
-def _events(on: Ints) -> Events:
-    order = np.argsort(on, kind="stable").astype(np.int32)
-    order = order[: np.count_nonzero(on < NEVER)]
-    return Events(on[order], order)
+def places(
+    drives: Drives, packing: Packing, since: date, gone: Mapping[str, str], style: Style
+) -> Places:
+    """Where the drives stand in an era."""
+    count = len(drives.first_seen)
+    found = Places(*(np.full(count, -1, np.int32) for _ in range(4)))
+    here = drives.here(gone)
+    width, height = (side * style.scale for side in packing.cell)
+    gap = packing.gap * style.scale
+    for block in packing.blocks:
+        rows = drives.members(block.models, since, here)[: block.slots]
+        up, right = np.divmod(np.arange(len(rows)), block.per_row)
+        left, low = right * width // QUARTERS, up * height // QUARTERS
+        beyond, high = (right + 1) * width // QUARTERS, (up + 1) * height // QUARTERS
+        found.x[rows] = block.x * style.scale + left
+        found.y[rows] = block.bottom * style.scale - high + gap
+        found.width[rows] = beyond - left - gap
+        found.height[rows] = high - low - gap
+    return found
 
 
-def _places(drives: pl.DataFrame, layout: Layout, style: Style) -> tuple[Ints, Ints]:
-    """Left and upper edge of each drive's square; -1 for a drive without a place."""
-    x = np.full(len(drives), -1, np.int32)
-    y = np.full(len(drives), -1, np.int32)
-    blocks = model_rows(drives)
-    for segment in layout.segments:
-        row, count = blocks.get(segment.model, (0, 0))
-        here = min(segment.slots, count - segment.first_slot)
-        if here > 0:
-            slots = np.arange(here, dtype=np.int32)
-            span = slice(row + segment.first_slot, row + segment.first_slot + here)
-            x[span] = segment.x + slots % segment.per_row * layout.cell
-            above = (slots // segment.per_row + 1) * layout.cell
-            y[span] = segment.bottom - above + style.gap(layout.cell)
-    return x, y
+def _packed(mask: Mask) -> str:
+    return base64.b64encode(zlib.compress(np.packbits(mask).tobytes(), 9)).decode()
+
+
+def _unpacked(text: str) -> Mask:
+    packed = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8)
+    return np.unpackbits(packed).astype(np.bool_)

@@ -33,14 +33,8 @@ _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 
 
 def tiles(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of tiles on a canvas of `height` x `width` pixels.
-
-    Raises:
-        ValueError: the canvas is not a whole number of tiles wide.
-    """
-    if width % TILE_WIDTH:
-        raise ValueError(f"the canvas's width must be a multiple of {TILE_WIDTH}, not {width}")
-    return -(-height // TILE_HEIGHT), width // TILE_WIDTH
+    """Rows and columns of tiles that cover a picture of `height` x `width` pixels."""
+    return -(-height // TILE_HEIGHT), -(-width // TILE_WIDTH)
 
 
 def lines(numbers: npt.NDArray[np.intp], columns: int) -> npt.NDArray[np.intp]:
@@ -93,7 +87,8 @@ class Encoder:
         """A JPEG file.
 
         Args:
-            pixels: of the canvas in whole tiles. Rows below the picture must repeat its last row.
+            pixels: of the canvas in whole tiles. Rows below the picture and columns at its right
+                must repeat its last ones.
             changed: tiles that may look different than in the picture encoded last, (rows,
                 columns); for the first picture all.
         """

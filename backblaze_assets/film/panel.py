@@ -1,184 +1,247 @@
-"""The band at the top of the picture: date, figures, legend, chart."""
+"""The band at the top of the picture: date, figures, chart, and a caption or the legend."""
 
 from dataclasses import dataclass
-from datetime import date
-from functools import cache
+from datetime import date, timedelta
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from backblaze_assets.film import chart, text
-from backblaze_assets.film.rings import shape
-from backblaze_assets.film.style import Colour, Style
-
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
-"""Not from the locale, so that a film looks the same everywhere."""
+from backblaze_assets.film import text
+from backblaze_assets.film.captions import Caption
+from backblaze_assets.film.chart import Chart
+from backblaze_assets.film.jpeg import PIXEL, Pixels
+from backblaze_assets.film.layout import FilmLayout
+from backblaze_assets.film.style import QUIET_DAYS, Colour, Style, mix
+from backblaze_assets.film.words import MONTHS, capacity, long_date
 
 CREDIT = "Data: Backblaze Drive Stats"
-FIGURES_X = 452
-FIGURE_PITCH = 190
-CAPTION_Y = 32
-FIGURE_Y = 70
-LEGEND_Y = 112
-CREDIT_Y = 140
-CHART_X = 1920 - 24 - chart.DAYS
-CHART_Y = 20
-RING_AGE = 7
-"""Days since the failure for which the legend shows a ring."""
-RED: Colour = (255, 47, 47)
+MADE_UP = "Made-up data: no real drive is shown"
+NOTICE_DAYS = 60
+"""Frames for which a notice stays after the last day that it is about."""
+LINE = 3
+"""Width of the line from a caption to its block, in pixels of a 1080p canvas."""
+NO_RATE = "\N{EN DASH}"
+LEGEND = "One square is one drive:"
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What the panel says about a day.
+class Places:
+    """Where things stand on the panel, in pixels of a 1080p canvas; baselines for text."""
 
-    Attributes:
-        day: the date shown.
-        capacity_bytes: of all drives in service.
-        in_service: drives in service, for each day that the chart shows.
-        failed: drives failed so far.
-        weekly: failures of the last seven days, for each day that the chart shows.
-        notice: a remark, such as a cut in the film; empty for none.
-    """
-
-    day: date
-    capacity_bytes: int
-    in_service: npt.NDArray[np.int64]
-    failed: int
-    weekly: npt.NDArray[np.int64]
-    notice: str = ""
+    date_y: int
+    figures_x: tuple[int, ...]
+    words_y: int
+    value_y: int
+    chart: tuple[int, int, int, int]
+    caption_y: int
+    caption_text_y: int
+    underline_y: int
+    credit_y: int
+    notice_y: int
+    notice_right: bool
 
 
-def long_date(day: date) -> str:
-    """A date as it stands on the picture, such as `30 September 2016`."""
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+WIDE = Places(
+    date_y=60,
+    figures_x=(520, 684, 846, 1006),
+    words_y=23,
+    value_y=60,
+    chart=(1208, 8, 1908, 132),
+    caption_y=140,
+    caption_text_y=140,
+    underline_y=152,
+    credit_y=148,
+    notice_y=86,
+    notice_right=False,
+)
+UPRIGHT = Places(
+    date_y=60,
+    figures_x=(20, 280, 540, 790),
+    words_y=98,
+    value_y=136,
+    chart=(6, 172, 1076, 300),
+    caption_y=332,
+    caption_text_y=364,
+    underline_y=378,
+    credit_y=28,
+    notice_y=54,
+    notice_right=True,
+)
 
 
-def capacity(size: int) -> str:
-    """Bytes with a decimal unit and three or four figures, such as `276.3 PB`."""
-    value, unit = size / 1e12, "TB"
-    for larger in ("PB", "EB"):
-        if value < 1000:
-            break
-        value, unit = value / 1000, larger
-    if unit == "TB":
-        return f"{value:,.0f} TB"
-    return f"{value:.2f} {unit}" if value < 10 else f"{value:.1f} {unit}"
+class Panel:
+    """Draws the panel of the days of a quarter."""
 
+    def __init__(self, layout: FilmLayout, style: Style) -> None:
+        """Prepare for the days of `layout`."""
+        self.layout, self.style = layout, style
+        self.places = UPRIGHT if style.upright else WIDE
+        left, top, right, bottom = (side * style.scale for side in self.places.chart)
+        self.chart = Chart(layout, style, right - left, bottom - top)
+        self.background = self._background()
 
-def capacity_of_drive(size: int) -> str:
-    """A drive's capacity as its maker sells it, such as `1.5 TB` or `500 GB`."""
-    return f"{size / 1e12:.2g} TB" if size >= 0.95e12 else f"{size / 1e9:.0f} GB"
+    def caption(self, day: date) -> Caption | None:
+        """The caption shown on `day`."""
+        shown = [one for one in self.layout.captions if one.first <= day <= one.last]
+        return shown[-1] if shown else None
 
+    def at(self, number: int, line: int | None = None) -> Pixels:
+        """The panel of a day, as pixels.
 
-@cache
-def background(style: Style, *, synthetic: bool) -> Image.Image:
-    """What stays on the panel: captions, legend, credit or a warning. Not to be drawn on.
-
-    Of mode RGBX, whose pixels are in memory as they are on the canvas.
-    """
-    scale = style.scale
-    panel = Image.new("RGBX", (style.width, style.panel * scale), style.panel_background)
-    captions = ("Total capacity", "Drives in service", "Failed so far")
-    for number, caption in enumerate(captions):
-        x = (FIGURES_X + number * FIGURE_PITCH) * scale
-        text.put(panel, x, CAPTION_Y * scale, caption, text.REGULAR, 15 * scale, style.muted)
-    _beside_chart(panel, chart.AREA[0] + 12, "Drives in service", style)
-    _beside_chart(panel, chart.BARS[0] + 12, "Failures a week", style)
-    _legend(panel, style)
-    credit_x = style.margin * scale
-    size = 14 * scale
-    if synthetic:
-        label = "SYNTHETIC DATA"
-        end = text.width(label, text.NARROW_MEDIUM, 15 * scale) + credit_x + 16 * scale
-        panel.paste(style.warning, (credit_x, (CREDIT_Y - 17) * scale, end, (CREDIT_Y + 6) * scale))
-        middle = (credit_x + end) // 2
-        dark = style.panel_background
-        text.put(panel, middle, CREDIT_Y * scale, label, text.NARROW_MEDIUM, 15 * scale, dark, "m")
-        credit_x = end + 14 * scale
-        note = "Made up by a generator in the form of Backblaze Drive Stats; no real drive is shown"
-        text.put(panel, credit_x, CREDIT_Y * scale, note, text.REGULAR, size, style.warning)
-    else:
-        text.put(panel, credit_x, CREDIT_Y * scale, CREDIT, text.REGULAR, size, style.muted)
-    return panel
-
-
-def _legend(panel: Image.Image, style: Style) -> None:
-    """What a square is and what its colours mean, in one line."""
-    scale = style.scale
-    size, side = 15 * scale, 12 * scale
-    baseline = LEGEND_Y * scale
-    x = style.margin * scale
-    x = text.put(panel, x, baseline, "One square is one drive", text.REGULAR, size, style.text)
-    entries: tuple[tuple[str, Colour], ...] = (
-        ("new", (255, 255, 255)),
-        ("in service", (151, 151, 151)),
-        ("removed", (0, 0, 0)),
-        ("failed", RED),
-    )
-    for meaning, colour in entries:
-        x += 26 * scale
-        top = baseline - side
-        if sum(colour) == 0:  # black on nearly black needs an edge
-            edge = scale
-            panel.paste(style.muted, (x - edge, top - edge, x + side + edge, baseline + edge))
-        panel.paste(colour, (x, top, x + side, baseline))
-        x += side + 8 * scale
-        x = text.put(panel, x, baseline, meaning, text.REGULAR, size, style.muted)
-    ring, tint = shape(RING_AGE, side, scale), 5 * (RING_AGE + 1)
-    x += 22 * scale
-    top = baseline - side // 2 - len(ring) // 2
-    box = (x, top, x + len(ring), top + len(ring))
-    panel.paste((255, tint, tint), box, Image.fromarray(ring))
-    x += len(ring) + 6 * scale
-    meaning = "in the last 50 days"
-    text.put(panel, x, baseline, meaning, text.REGULAR, size, style.muted)
-
-
-def draw(image: Image.Image, figures: Figures, style: Style) -> None:
-    """Draw what changes from day to day on `image`, on which `background` already is."""
-    scale = style.scale
-    x = style.margin * scale
-    day = f"{figures.day.day} "
-    month = f"{MONTHS[figures.day.month - 1]} {figures.day.year}"
-    for part in (day, month):  # apart, so that each is found among the texts drawn before
-        x = text.put(image, x, FIGURE_Y * scale, part, text.LIGHT, 46 * scale, style.text)
-    values: tuple[tuple[str, Colour], ...] = (
-        (capacity(figures.capacity_bytes), style.text),
-        (f"{figures.in_service[-1]:,}", style.text),
-        (f"{figures.failed:,}", style.failure),
-    )
-    for number, (value, colour) in enumerate(values):
-        x = (FIGURES_X + number * FIGURE_PITCH) * scale
-        text.put(image, x, FIGURE_Y * scale, value, text.LIGHT, 36 * scale, colour)
-    if figures.notice:
-        x = (CHART_X - 170) * scale
-        text.put(
-            image, x, CREDIT_Y * scale, figures.notice, text.REGULAR, 15 * scale, style.warning, "r"
+        Args:
+            number: of the day, counted from the first day of the history.
+            line: x of the line that leads from the caption to its block, in pixels of a 1080p
+                canvas; None if there is none.
+        """
+        style, places, layout = self.style, self.places, self.layout
+        scale = style.scale
+        image = self.background.copy()
+        day = layout.start + timedelta(days=number)
+        margin = style.margin * scale
+        size = 54 * scale
+        month_x = margin + text.width("30 ", text.LIGHT, size)
+        baseline = places.date_y * scale
+        end = month_x - text.width(" ", text.LIGHT, size)
+        text.put(image, end, baseline, str(day.day), text.LIGHT, size, style.muted, "r")
+        month = f"{MONTHS[day.month - 1]} "
+        x = text.put(image, month_x, baseline, month, text.LIGHT, size, style.text)
+        text.put(image, x, baseline, str(day.year), text.LIGHT, size, style.text)
+        at = number - layout.first
+        rate = layout.rate[number]
+        values: tuple[tuple[str, Colour], ...] = (
+            (f"{layout.service[number]:,}", style.text),
+            (capacity(layout.capacity[at]), style.text),
+            (f"{layout.failed[at]:,}", style.high),
         )
-    strip = chart.draw(figures.in_service, figures.weekly, figures.day, style)
-    image.paste(strip, (CHART_X * scale, CHART_Y * scale))
-    for (top, _), values_shown in ((chart.AREA, figures.in_service), (chart.BARS, figures.weekly)):
-        highest = f"up to {values_shown.max():,}"
-        _beside_chart(image, top + 29, highest, style)
+        baseline, size = places.value_y * scale, 34 * scale
+        for (value, colour), x in zip(values, places.figures_x, strict=False):
+            text.put(image, x * scale, baseline, value, text.LIGHT, size, colour)
+        x = places.figures_x[3] * scale
+        said = f"{rate / 100:.2f} %" if rate >= 0 and number >= QUIET_DAYS else NO_RATE
+        text.put(image, x, baseline, said, text.REGULAR, size, style.high)
+        if layout.interval[at]:
+            below = baseline + 24 * scale
+            text.put(image, x, below, layout.interval[at], text.NARROW, 15 * scale, style.soft)
+        left, top, _, _ = places.chart
+        image.paste(self.chart.at(number), (left * scale, top * scale))
+        self._sources(image, number)
+        caption = self.caption(day)
+        if caption:
+            self._caption(image, caption)
+            if line is not None:
+                self._lead(image, line)
+        else:
+            self._legend(image)
+        return np.asarray(image).view(PIXEL)[..., 0]
+
+    def _background(self) -> Image.Image:
+        """What stays. Of mode RGBX, whose pixels are in memory as they are on the canvas."""
+        style, scale = self.style, self.style.scale
+        panel = Image.new("RGBX", (style.width, style.panel * scale), style.panel_background)
+        words = ("Drives in service", "Capacity", "Failed so far", "Fail in a year (AFR)")
+        for x, word in zip(self.places.figures_x, words, strict=True):
+            baseline = self.places.words_y * scale
+            text.put(panel, x * scale, baseline, word, text.REGULAR, 16 * scale, style.muted)
+        return panel
+
+    def _sources(self, image: Image.Image, number: int) -> None:
+        """Whose data they are, and what is not right about them."""
+        style, places, layout = self.style, self.places, self.layout
+        scale = style.scale
+        right = image.width - style.margin * scale
+        colour = style.muted
+        credit = CREDIT
+        if layout.synthetic_from is not None and number >= layout.synthetic_from:
+            colour, credit = style.high, MADE_UP
+            if layout.synthetic_from > 0:
+                last = layout.start + timedelta(days=layout.synthetic_from - 1)
+                month = f"{MONTHS[last.month - 1][:3]} {last.year}"
+                colour, credit = style.muted, f"{CREDIT} to {month}, then made up from counts"
+        baseline = places.credit_y * scale
+        text.put(image, right, baseline, credit, text.NARROW, 15 * scale, colour, "r")
+        notice = notice_of(layout, number)
+        if notice:
+            x = right if places.notice_right else places.figures_x[0] * scale
+            baseline = places.notice_y * scale
+            anchor = "r" if places.notice_right else "l"
+            text.put(image, x, baseline, notice, text.NARROW, 16 * scale, style.high, anchor)
+
+    def _caption(self, image: Image.Image, caption: Caption) -> None:
+        style, places, scale = self.style, self.places, self.style.scale
+        left, sizes = style.margin * scale, (30 * scale, 26 * scale)
+        room = image.width - 2 * left
+        if not style.upright:
+            room -= 340 * scale
+        name = f"{text.readable(caption.name)}:"
+        said = text.readable(caption.text)
+        name = text.shortened(name, text.NARROW_MEDIUM, sizes[0], room * 2 // 3)
+        end = text.put(
+            image, left, places.caption_y * scale, name, text.NARROW_MEDIUM, sizes[0], style.high
+        )
+        x = left if style.upright else end + 14 * scale
+        said = text.shortened(said, text.REGULAR, sizes[1], left + room - x)
+        text.put(image, x, places.caption_text_y * scale, said, text.REGULAR, sizes[1], style.text)
+
+    def _lead(self, image: Image.Image, x: int) -> None:
+        """Underline the caption, and lead the line down to where it leaves the panel."""
+        scale, y = self.style.scale, self.places.underline_y
+        left, right = sorted((self.style.margin, x))
+        boxes = ((left, y, right + LINE, y + LINE), (x, y, x + LINE, self.style.panel))
+        for box in boxes:
+            image.paste(
+                self.style.high,
+                (box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale),
+            )
+
+    def _legend(self, image: Image.Image) -> None:
+        """What a square is and what its colours mean, in one line."""
+        style, scale = self.style, self.style.scale
+        size, side = (22 if style.upright else 18) * scale, 14 * scale
+        baseline = self.places.caption_y * scale
+        x = style.margin * scale
+        x = text.put(image, x, baseline, LEGEND, text.REGULAR, size, style.soft)
+        for meaning, colour in legend(style):
+            x += 20 * scale
+            top = baseline - side
+            edge = scale
+            if colour == style.removed:  # nearly black needs an edge
+                edged = mix(style.panel_background, style.text, 0.4)
+                image.paste(edged, (x - edge, top - edge, x + side + edge, baseline + edge))
+            image.paste(colour, (x, top, x + side, baseline))
+            x += side + 9 * scale
+            x = text.put(image, x, baseline, meaning, text.REGULAR, size, style.soft)
 
 
-def _beside_chart(image: Image.Image, y: int, words: str, style: Style) -> None:
-    """Write at the chart's left, `y` pixels of a 1080p canvas below its upper edge."""
-    scale = style.scale
-    x, baseline = (CHART_X - 14) * scale, (CHART_Y + y) * scale
-    text.put(image, x, baseline, words, text.NARROW, 14 * scale, style.muted, "r")
+def legend(style: Style) -> tuple[tuple[str, Colour], ...]:
+    """What the colours of a square mean."""
+    return (
+        ("new", style.new),
+        ("in service", style.service),
+        ("failed", style.failed),
+        ("taken out", style.removed),
+    )
+
+
+def notice_of(layout: FilmLayout, number: int) -> str:
+    """What is to be said on a day of days on which not all drives reported; empty for nothing."""
+    odd = [(day, share) for day, share in layout.odd_days if day <= number]
+    if not odd or number - odd[-1][0] > NOTICE_DAYS:
+        return ""
+    last, _ = odd[-1]
+    spell = [odd[-1]]
+    for day, share in reversed(odd[:-1]):
+        if spell[-1][0] - day > 1 or (share < 0) != (spell[-1][1] < 0):
+            break
+        spell.append((day, share))
+    first = spell[-1][0]
+    begin, end = (long_date(layout.start + timedelta(days=day)) for day in (first, last))
+    lowest = min(share for _, share in spell)
+    span = begin if first == last else f"{begin} to {end}"
+    if lowest < 0:
+        return f"No data: {span}"
+    if lowest == 0 and first == last:
+        return f"No report on {begin}: the day before stands"
+    if last == number and first < last:
+        span = f"Since {begin}"
+    shares = sorted(share for _, share in spell)
+    return f"{span}: only {shares[len(shares) // 2]} % of the drives reported"

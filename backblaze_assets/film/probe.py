@@ -6,7 +6,7 @@ imageio-ffmpeg brings no ffprobe, and the boxes say exactly what ffmpeg's log on
 import hashlib
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,6 +33,8 @@ class VideoInfo:
         faststart: whether the index stands before the frames, so that a browser plays at once.
         comment: the comment, empty where there is none.
         constant_rate: whether all frames last equally long and are stored in display order.
+        chapters: names of the chapters, in order.
+        subtitles: whether there is a track of subtitles.
         decoder_config: what a decoder must know before the first frame; clips that are to be
             joined without re-encoding must agree in it.
     """
@@ -48,6 +50,8 @@ class VideoInfo:
     comment: str
     constant_rate: bool
     decoder_config: bytes
+    chapters: tuple[str, ...] = ()
+    subtitles: bool = False
 
 
 def probe(path: Path) -> VideoInfo:
@@ -64,9 +68,23 @@ def probe(path: Path) -> VideoInfo:
     try:
         comment = b"".join(_find(moov, "udta", "meta", "ilst", "\xa9cmt", "data"))[8:]
         tracks = [t for t in _find(moov, "trak") if _one(t, "mdia", "hdlr")[8:12] == b"vide"]
-        return _read_track(tracks[0], boxes["moov"] < boxes["mdat"], comment.decode())
+        found = _read_track(tracks[0], boxes["moov"] < boxes["mdat"], comment.decode())
+        kinds = [_one(track, "mdia", "hdlr")[8:12] for track in _find(moov, "trak")]
+        return replace(found, chapters=_chapters(moov), subtitles=b"sbtl" in kinds)
     except (struct.error, LookupError, ZeroDivisionError, UnicodeError) as error:
         raise _broken(path, "it has no readable video track") from error
+
+
+def _chapters(moov: bytes) -> tuple[str, ...]:
+    """Names in Nero's list of chapters: a count, then start, length of the name, name."""
+    names = []
+    for content in _find(moov, "udta", "chpl"):
+        at = 9
+        for _ in range(content[8]):
+            length = content[at + 8]
+            names.append(content[at + 9 : at + 9 + length].decode())
+            at += 9 + length
+    return tuple(names)
 
 
 def digest_video(path: Path) -> str:

@@ -72,7 +72,7 @@ def _fault(path: Path, style: Style, *, decode: bool) -> str | None:
 
 
 def clips_complete(clips: Mapping[date, tuple[Path, int]], style: Style) -> Verdict:
-    """Every clip has one frame for each of its quarter's days, in the film's format.
+    """Every clip shows each of its quarter's days as long as the pace wants, in the film's format.
 
     Args:
         clips: file and number of days, by quarter.
@@ -81,14 +81,14 @@ def clips_complete(clips: Mapping[date, tuple[Path, int]], style: Style) -> Verd
     found = [
         (quarter, fault)
         for quarter, (path, days) in clips.items()
-        for fault in _video_faults(path, days, style)
+        for fault in _video_faults(path, days * style.frames_a_day, style)
     ]
     table = pl.DataFrame(found, schema={"quarter": pl.Date, "what": pl.String}, orient="row")
-    frames = sum(days for _, days in clips.values())
+    frames = sum(days for _, days in clips.values()) * style.frames_a_day
     return Verdict(
         passed=table.is_empty(),
         message=(
-            f"The clips have a frame for each of their days: {frames} of {frames}."
+            f"The clips have all frames of their days: {frames} of {frames}."
             if table.is_empty()
             else f"Clips that are not as they should be: {table['quarter'].n_unique()} of "
             f"{len(clips)}. Delete them and materialize movie_clip for these quarters again."
@@ -100,24 +100,23 @@ def clips_complete(clips: Mapping[date, tuple[Path, int]], style: Style) -> Verd
 
 
 def film_complete(path: Path, days: int, style: Style) -> Verdict:
-    """The film has a frame for each day and the closing frames, and lasts as long as that takes."""
-    expected = days + style.closing_frames
+    """The film has title, days, closing frames and end card, and lasts as long as that takes."""
+    expected = style.film_frames(days)
     video, fault = _open(path)
     frames, seconds = (video.frames, video.seconds) if video else (0, 0.0)
     right = frames == expected and abs(seconds - expected / style.fps) < 0.5 / style.fps
     return Verdict(
         passed=right,
         message=(
-            f"Days: {days}; closing frames: {style.closing_frames}; seconds: {seconds:.2f}."
+            f"Days: {days}; frames: {frames}; seconds: {seconds:.2f}."
             if right
             else fault
-            or f"The film has {frames} frames and lasts {seconds:.2f} seconds; {days} days and "
-            f"{style.closing_frames} closing frames make {expected} and "
-            f"{expected / style.fps:.2f}. Materialize movie_clip, then movie again."
+            or f"The film has {frames} frames and lasts {seconds:.2f} seconds; title, {days} days "
+            f"and end make {expected} and {expected / style.fps:.2f}. Materialize movie_clip, "
+            "then movie again."
         ),
         figures={
             "days": days,
-            "closing_frames": style.closing_frames,
             "frames_expected": expected,
             "frames": frames,
             "film_seconds": round(seconds, 3),

@@ -1,8 +1,7 @@
 """The rings around drives that have failed lately.
 
-A ring of opacity `a` has the colour (255, 255 - a, 255 - a): opacity and colour say the same. So
-all rings of a picture are first gathered in one plane of opacities, the stronger one in front where
-two meet, and then blended once.
+All rings of a picture are first gathered in one plane of opacities, the stronger one in front where
+two meet, and then drawn once in one colour.
 """
 
 from functools import cache
@@ -11,128 +10,145 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from backblaze_assets.film.jpeg import TILE_HEIGHT, TILE_WIDTH, Mask, Pixels, lines, touch
-from backblaze_assets.film.style import RING_DAYS
+from backblaze_assets.film.fleet import NEVER, Drives
+from backblaze_assets.film.jpeg import PIXEL, TILE_HEIGHT, TILE_WIDTH, Mask, Pixels, lines, touch
+from backblaze_assets.film.style import Colour
 
-AT_ONCE = 128
-"""Tiles that are blended at a time: few enough for the processor's cache."""
+ALIVE = 90
+"""Rings that are alive at a time, about: they live the shorter the more drives fail."""
+LIVES = (8, 40)
+"""Days for which a ring lives, at least and at most."""
+_RATE_DAYS = 30
+MOST_A_DAY = 60
+"""Rings of one day at most; where more drives fail on it, every so many-th has one."""
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int32]
-Wide = npt.NDArray[np.uint16]
+
+
+def lives(drives: Drives) -> Ints:
+    """For how many days each drive's ring lives; 0 for one that has none.
+
+    A ring's life follows from the failures of the 30 days before its own, so it never changes.
+    """
+    failed = np.flatnonzero(drives.failed_on < NEVER)
+    found = np.zeros(len(drives.failed_on), np.int32)
+    if not len(failed):
+        return found
+    on = drives.failed_on[failed]
+    order = np.argsort(on, kind="stable")
+    sorted_on = on[order]
+    before = np.searchsorted(sorted_on, sorted_on) - np.searchsorted(
+        sorted_on, sorted_on - _RATE_DAYS
+    )
+    known = np.clip(sorted_on, 1, _RATE_DAYS)
+    life = np.clip(ALIVE * known / np.maximum(before, 1), *LIVES).astype(np.int32)
+    first = np.searchsorted(sorted_on, sorted_on)
+    many = np.searchsorted(sorted_on, sorted_on, "right") - first
+    step = -(-many // MOST_A_DAY)
+    life[(np.arange(len(order)) - first) % step != 0] = 0
+    found[failed[order]] = life
+    return found
 
 
 class Rings:
     """Draws rings around squares of one size."""
 
-    def __init__(self, side: int, rows: int, columns: int, scale: int) -> None:
-        """Prepare for squares with sides of `side` pixels on a canvas of tiles."""
-        self.rings = [shape(age, side, scale) for age in range(RING_DAYS)]
-        self.sizes = np.array([len(ring) for ring in self.rings])
-        self.offsets = (side - self.sizes) // 2
+    def __init__(self, radius: float, rows: int, columns: int, scale: int, colour: Colour) -> None:
+        """Prepare for rings of at most `radius` canvas pixels on a canvas of tiles."""
+        self.radius, self.scale, self.colour = radius, scale, colour
         # Room around the canvas, in whole tiles, so that no ring needs to be clipped.
-        self.above = -(-len(self.rings[-1]) // TILE_HEIGHT)
-        self.beside = -(-len(self.rings[-1]) // TILE_WIDTH)
+        room = int(radius) + 3 * scale
+        self.above = -(-room // TILE_HEIGHT)
+        self.beside = -(-room // TILE_WIDTH)
         self.columns = columns
         self.wider = columns + 2 * self.beside
         higher = rows + 2 * self.above
         self.opacity = np.zeros((higher * TILE_HEIGHT, self.wider * TILE_WIDTH), np.uint8)
         self.reached: Mask = np.zeros((higher, self.wider), np.bool_)
-        self.wide = np.empty(AT_ONCE * TILE_HEIGHT * TILE_WIDTH, np.uint16)
 
-    def place(self, x: Ints, y: Ints, ages: Ints) -> Mask:
+    def place(self, x: Ints, y: Ints, ages: Ints, life: Ints) -> Mask:
         """Put rings in their places, the stronger one in front, and none elsewhere.
 
         Args:
-            x: left edge in pixels of the square of each drive that has a ring.
-            y: its upper edge.
-            ages: days since its failure, 0 to `RING_DAYS` - 1.
+            x: middle of each square that has a ring, in canvas pixels.
+            y: the same downwards.
+            ages: days since the drive's failure.
+            life: days for which the ring lives.
 
         Returns:
             Which tiles of the canvas they reach, (rows, columns).
         """
         self.opacity[:] = 0
         self.reached[:] = False
-        left = x + self.offsets[ages] + self.beside * TILE_WIDTH
-        top = y + self.offsets[ages] + self.above * TILE_HEIGHT
-        right, bottom = left + self.sizes[ages], top + self.sizes[ages]
-        touch(self.reached, left, top, right, bottom)
-        for x0, y0, x1, y1, age in np.stack([left, top, right, bottom, ages]).T.tolist():
-            below = self.opacity[y0:y1, x0:x1]
-            np.maximum(below, self.rings[age], out=below)
+        rings = [
+            shape(age, alive, self.radius, self.scale)
+            for age, alive in zip(ages.tolist(), life.tolist(), strict=True)
+        ]
+        sizes = np.array([len(ring) for ring in rings], np.int32)
+        left = x - sizes // 2 + self.beside * TILE_WIDTH
+        top = y - sizes // 2 + self.above * TILE_HEIGHT
+        if rings:
+            touch(self.reached, left, top, left + sizes, top + sizes)
+        for ring, x0, y0 in zip(rings, left.tolist(), top.tolist(), strict=True):
+            size = len(ring)
+            below = self.opacity[y0 : y0 + size, x0 : x0 + size]
+            np.maximum(below, ring, out=below)
         return self.reached[self.above : -self.above, self.beside : -self.beside]
 
-    def blend(
-        self, numbers: npt.NDArray[np.intp], planes: Bytes, limit: Bytes, canvas: Pixels
+    def draw(
+        self, numbers: npt.NDArray[np.intp], base: Pixels, limit: Bytes, canvas: Pixels
     ) -> None:
         """Draw some tiles with the rings that are placed.
 
         Args:
             numbers: of the tiles.
-            planes: red, and green and blue, below the rings, (2, height, width).
+            base: the picture without rings, (height, width).
             limit: the highest opacity allowed in each pixel, (height, width).
             canvas: where the tiles are drawn, (height, width).
         """
-        padded = self.opacity.reshape(-1, TILE_WIDTH)
-        limits = limit.reshape(-1, TILE_WIDTH)
-        red, cyan = planes.reshape(2, -1, TILE_WIDTH)
-        pixels = canvas.reshape(-1, TILE_WIDTH)
-        for first in range(0, len(numbers), AT_ONCE):
-            some = numbers[first : first + AT_ONCE]
-            row, column = np.divmod(some, self.columns)
-            there = (row + self.above) * self.wider + column + self.beside
-            at = lines(some, self.columns).ravel()
-            opacity = padded.take(lines(there, self.wider).ravel(), axis=0)
-            np.minimum(opacity, limits.take(at, axis=0), out=opacity)
-            wide = self.wide[: opacity.size].reshape(opacity.shape)
-            pixels[at] = _blend(opacity, red.take(at, axis=0), cyan.take(at, axis=0), wide)
-
-
-def _blend(opacity: Bytes, red: Bytes, cyan: Bytes, wide: Wide) -> Pixels:
-    """Blend rings with red, and with green and blue.
-
-    With o for opacity and t = 255 - o, red becomes 255 - (255 - red) * t / 255, and green and blue
-    become cyan * t / 255 + o * (255 - o) / 255 = (cyan + o) * t / 255. Division by 255 is
-    (n + 255) >> 8: exact where there is no ring, elsewhere one too much at most.
-
-    Args:
-        opacity: of the rings.
-        red: below the rings.
-        cyan: green and blue below the rings.
-        wide: room for products, of the shape of `opacity`.
-
-    Returns:
-        The pixels with the rings, of the same shape.
-    """
-    transparency = ~opacity
-    np.multiply(~red, transparency, out=wide, dtype=np.uint16)
-    pixels = 255 - _divided(wide).astype(np.uint32)
-    np.add(cyan, opacity, out=wide, dtype=np.uint16)
-    np.multiply(wide, transparency, out=wide)
-    pixels += _divided(wide).astype(np.uint32) * 0x010100
-    return pixels
-
-
-def _divided(wide: Wide) -> Wide:
-    """`wide`, divided by 255 in place."""
-    np.add(wide, 255, out=wide)
-    return np.right_shift(wide, 8, out=wide)
+        if not len(numbers):
+            return
+        row, column = np.divmod(numbers, self.columns)
+        there = (row + self.above) * self.wider + column + self.beside
+        at = lines(numbers, self.columns).ravel()
+        opacity = self.opacity.reshape(-1, TILE_WIDTH).take(
+            lines(there, self.wider).ravel(), axis=0
+        )
+        np.minimum(opacity, limit.reshape(-1, TILE_WIDTH).take(at, axis=0), out=opacity)
+        pixels = base.reshape(-1, TILE_WIDTH).take(at, axis=0)
+        size = TILE_WIDTH, len(at)
+        image = Image.frombuffer("RGBX", size, pixels, "raw", "RGBX", 0, 1)
+        image.paste(
+            self.colour, (0, 0, *size), Image.frombuffer("L", size, opacity, "raw", "L", 0, 1)
+        )
+        canvas.reshape(-1, TILE_WIDTH)[at] = np.asarray(image).view(PIXEL)[..., 0]
 
 
 @cache
-def shape(age: int, side: int, scale: int) -> Bytes:
-    """Opacity of the ring around a square of `side` pixels `age` days after its drive failed.
+def shape(age: int, life: int, radius: float, scale: int) -> Bytes:
+    """Opacity of a ring `age` days after its drive failed, of `life` days.
 
-    Drawn four times as large and reduced, for smooth edges. Its size is odd for an odd `side`, so
-    that the ring is centred on the square.
+    Args:
+        age: days.
+        life: days.
+        radius: canvas pixels that the ring reaches at the end.
+        scale: of the style.
     """
-    radius, width = age + 1, 3 + 14 * (age + 1) // 48
+    t = (age + 1) / life
+    if t > 1:
+        return np.zeros((1, 1), np.uint8)
+    reach = radius * (0.16 + 0.84 * (1 - (1 - t) ** 2))
+    line = max(1.3 * scale, 0.10 * radius * (1 - t / 2))
+    opacity = round(255 * (1 - t) ** 0.8)
     fine = 4
-    size = 2 * (radius + 1) * scale + side % 2
+    half = int(reach + line / 2) + 2
+    size = 2 * half + 1
     image = Image.new("L", (size * fine, size * fine))
     pen = ImageDraw.Draw(image)
-    for reach, opacity in ((radius, 255 - 5 * (age + 1)), (radius - width, 0)):
-        if reach > 0:
-            near, far = (size / 2 - reach * scale) * fine, (size / 2 + reach * scale) * fine
-            pen.ellipse((near, near, far - 1, far - 1), opacity)
+    middle = size * fine / 2
+    for distance, ink in ((reach + line / 2, opacity), (reach - line / 2, 0)):
+        if distance > 0:
+            edge = distance * fine
+            pen.ellipse((middle - edge, middle - edge, middle + edge, middle + edge), ink)
     return np.asarray(image.reduce(fine))

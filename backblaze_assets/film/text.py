@@ -11,6 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from backblaze_assets.film.style import Colour
 
+Ink = Colour | int
+"""A colour, as the mode of the image wants it."""
+
 FONTS = Path(__file__).with_name("fonts")
 LIGHT = "Roboto-Light"
 REGULAR = "Roboto-Regular"
@@ -46,7 +49,7 @@ def put(
     text: str,
     name: str,
     size: int,
-    ink: Colour | int,
+    ink: Ink,
     anchor: str = "l",
 ) -> int:
     """Write `text` on `image` and return the x after it.
@@ -69,6 +72,23 @@ def put(
     return right
 
 
+@lru_cache(maxsize=4096)
+def readable(text: str) -> str:
+    """`text` in letters that the fonts have; others as their numbers in Unicode."""
+    return "".join(
+        letter if letter.isascii() or _has(letter) else f"[{ord(letter):X}]" for letter in text
+    )
+
+
+@cache
+def _has(letter: str) -> bool:
+    """Whether the fonts have a letter: it does not look like one that no font has."""
+    looks = [font(REGULAR, 24).getmask(one) for one in (letter, "\U0010ffff")]
+    return letter.isprintable() and (
+        looks[0].size != looks[1].size or bytes(looks[0]) != bytes(looks[1])
+    )
+
+
 def fitting_size(text: str, name: str, sizes: tuple[int, ...], room: int) -> int:
     """The first of `sizes` at which `text` is not wider than `room`; the last if none is."""
     return next((size for size in sizes if width(text, name, size) <= room), sizes[-1])
@@ -81,3 +101,15 @@ def shortened(text: str, name: str, size: int, room: int) -> str:
     while text and width(text + "…", name, size) > room:
         text = text[:-1]
     return text + "…"
+
+
+def wrapped(text: str, name: str, size: int, room: int) -> list[str]:
+    """`text` in lines that are not wider than `room`, broken at blanks."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and width(longer, name, size) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines

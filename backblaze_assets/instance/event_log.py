@@ -14,46 +14,26 @@ case a run's log shows materializations of which the index knows nothing, so tha
 count as missing. Connections are closed after each use, so a daemon keeps no files open.
 """
 
-import inspect
 import threading
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
-import dagster
-import filelock
+import dagster as dg
 import sqlalchemy
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, _event_logs_directory
-from dagster._serdes import ConfigurableClassData
-
-
-TESTED = "1.13."
-"""Versions of Dagster with which the batches have been tested start with this."""
-
-USED = {
-    "run_connection": ["self", "run_id"],
-    "index_transaction": ["self"],
-    "store_event_batch": ["self", "events"],
-    "_event_to_row": ["self", "event"],
-    "_store_asset_event": ["self", "conn", "event", "event_id"],
-    "_store_asset_event_tags": ["self", "conn", "events", "event_ids"],
-}
-"""Methods of Dagster's storage that the batches build on, with their parameters."""
 
 
 class BatchedEventLog(SqliteEventLogStorage):
     """Dagster's event log in SQLite, except that a batch of asset events is stored as one."""
 
-    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:  # noqa: ANN401
         super().__init__(base_dir, inst_data)
         # A batch holds the connections to both files at once, where Dagster takes one at a time.
         self._db_lock = threading.RLock()  # type: ignore[assignment]
 
-    def store_event_batch(self, events: Sequence[dagster.EventLogEntry]) -> None:
+    def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Store events in the order given, those about assets in as few transactions as can be."""
         for (run_id, about_assets), group in groupby(events, _run_and_kind):
             if about_assets:
@@ -62,7 +42,7 @@ class BatchedEventLog(SqliteEventLogStorage):
                 for event in group:
                     self.store_event(event)
 
-    def _store_asset_events(self, run_id: str, batch: Sequence[dagster.EventLogEntry]) -> None:
+    def _store_asset_events(self, run_id: str, batch: Sequence[dg.EventLogEntry]) -> None:
         rows = [self._event_to_row(event) for event in batch]
         insert = SqlEventLogStorageTable.insert()
         newest = sqlalchemy.select(sqlalchemy.func.max(SqlEventLogStorageTable.c.id))
@@ -82,49 +62,6 @@ class BatchedEventLog(SqliteEventLogStorage):
             run.execute(insert, rows)
 
 
-def _run_and_kind(event: dagster.EventLogEntry) -> tuple[str, bool]:
+def _run_and_kind(event: dg.EventLogEntry) -> tuple[str, bool]:
     """The run's id, and whether the event goes into the index as one about an asset."""
     return event.run_id, event.dagster_event_type in ASSET_EVENTS
-
-
-class Storage(DagsterSqliteStorage):
-    """Dagster's SQLite storage for runs, schedules and, in batches, events.
-
-    Where the installed Dagster is not one that the batches were tested with, this is Dagster's own
-    storage and nothing else, and a warning says so. Processes that open a new instance at the same
-    time wait for the one that makes its databases: left to themselves, they damage them.
-    """
-
-    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        reason = unfit()
-        Path(base_dir).mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(Path(base_dir) / "storage.lock"):
-            super().__init__(base_dir, inst_data)
-            if reason is None:
-                self._event_log_storage = BatchedEventLog(_event_logs_directory(base_dir))
-        if reason is not None:
-            warnings.warn(
-                f"{reason}; events of partitions are stored one by one, which is slow for"
-                " thousands of partitions.",
-                stacklevel=2,
-            )
-
-    @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]
-    ) -> "Storage":
-        """The storage that `dagster.yaml` asks for; Dagster's method makes one of its own class."""
-        return cls.from_local(inst_data=inst_data, **config_value)
-
-
-def unfit(
-    version: str = dagster.__version__, storage: type[Any] = SqliteEventLogStorage
-) -> str | None:
-    """Why the batches cannot be used with the installed Dagster, or None if they can."""
-    if not version.startswith(TESTED):
-        return f"Dagster {version} is not one of {TESTED}*, with which batches were tested"
-    for name, parameters in USED.items():
-        method = getattr(storage, name, None)
-        if method is None or list(inspect.signature(method).parameters) != parameters:
-            return f"SqliteEventLogStorage.{name} of Dagster {version} is not as it was tested"
-    return None

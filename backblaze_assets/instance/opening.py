@@ -1,29 +1,28 @@
 """Which Dagster instance is used: one, for this command line, `dagster`, `dg` and the daemon.
 
-It is kept in the folder `dagster` below the data folder, unless the user has set DAGSTER_HOME.
-Dagster's own commands find it through `dagster.yaml` and `.env` of the folder where they are run.
-This command line works in any folder: it writes the same settings, which the package carries, to
-`dagster.yaml` in the instance's folder and uses that as DAGSTER_HOME.
+It is kept in the folder `dagster` below the data folder, unless the user has set DAGSTER_HOME. Its
+settings are those of `dagster.yaml`, which lies at the top of the repository, where Dagster's own
+commands find it, and inside an installed package. It says by variables where files are; `.env` sets
+them for Dagster's own commands, and this module for ours. A `dagster.yaml` of the current folder
+that belongs to another project is never looked at.
 """
 
-import json
+import errno
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.instance.ref import InstanceRef
 
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.atomic import write_atomic
 from backblaze_assets.instance.run_launcher import fail_dead_runs
 
-SETTINGS = Path(__file__).parents[2] / "dagster.yaml"
-"""The instance's settings, the same as in `dagster.yaml` of the repository."""
-
-BATCH_SIZE = "1000"
-"""Events that Dagster hands to the event log at once, unless DAGSTER_EVENT_BATCH_SIZE is set."""
+DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
+"""What an instance keeps on disk that says what has been made and checked."""
 
 _NO_COMPUTE_LOGS = {
     "module": "dagster._core.storage.noop_compute_log_manager",
@@ -45,8 +44,8 @@ def environment(data: Path) -> dict[str, str]:
         DataError: DAGSTER_HOME is not a folder.
     """
     return {
-        "DAGSTER_EVENT_BATCH_SIZE": BATCH_SIZE,
         **os.environ,
+        **_variables(data),
         "BACKBLAZE_DATA": str(data.absolute()),
         "DAGSTER_HOME": str(_prepared(data)),
     }
@@ -57,46 +56,103 @@ def open_instance(data: Path) -> Iterator[dg.DagsterInstance]:
     """The instance of `data`, for runs in this process.
 
     Runs whose process has been killed are marked as failed first, so that nothing waits for them.
-    What steps print goes to the terminal as it is: Dagster would send it through processes of its
-    own, which complain there when Ctrl-C ends them too.
 
     Raises:
-        DataError: DAGSTER_HOME is not a folder.
+        DataError: DAGSTER_HOME is not a folder, or cannot be written to.
     """
     folder = _prepared(data)
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", BATCH_SIZE)
-    ref = InstanceRef.from_dir(str(folder), overrides={"compute_logs": _NO_COMPUTE_LOGS})
-    with dg.DagsterInstance.from_ref(ref) as instance:
+    os.environ.update(_variables(data))
+    with _instance_without_compute_logs(folder) as instance:
         fail_dead_runs(instance)
         yield instance
 
 
+def _instance_without_compute_logs(folder: Path) -> dg.DagsterInstance:
+    """The instance in a folder, whose steps print to the terminal.
+
+    Dagster would send what they print through processes of its own, which complain on the terminal
+    when Ctrl-C ends them, too. It has no public way to open an instance with one setting changed;
+    without the private one the prints go to files, and the complaints come.
+    """
+    try:
+        from dagster._core.instance.ref import InstanceRef
+    except ImportError:
+        return dg.DagsterInstance.from_config(str(folder))
+    ref = InstanceRef.from_dir(str(folder), overrides={"compute_logs": _NO_COMPUTE_LOGS})
+    return dg.DagsterInstance.from_ref(ref)
+
+
+def is_read_only(data: Path) -> bool:
+    """Whether the instance of `data` cannot be written to, or not be made."""
+    folder = home(data)
+    return not os.access(folder if folder.exists() else data, os.W_OK)
+
+
+@contextmanager
+def look_at_instance(data: Path) -> Iterator[dg.DagsterInstance]:
+    """The instance of `data`, for questions that change nothing; it need not exist.
+
+    Where the folder cannot be written to, SQLite may not be able to open the databases, so copies
+    in a temporary folder are asked.
+
+    Raises:
+        DataError: DAGSTER_HOME is not a folder.
+    """
+    _check_users_home()
+    folder = home(data)
+    if (folder / DATABASES[1]).is_file() and not is_read_only(data):
+        with open_instance(data) as instance:
+            yield instance
+        return
+    with tempfile.TemporaryDirectory(prefix="backblaze-assets-") as copy:
+        for name in DATABASES:
+            for path in (folder / name, folder / f"{name}-wal"):
+                if path.is_file():
+                    target = Path(copy) / path.relative_to(folder)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, target)
+        Path(copy, "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+        with dg.DagsterInstance.from_config(copy) as instance:
+            yield instance
+
+
 def _prepared(data: Path) -> Path:
     """The instance's folder, with its settings unless it is the user's own."""
+    _check_users_home()
     folder = home(data)
     if os.environ.get("DAGSTER_HOME"):
-        if not (folder.is_absolute() and folder.is_dir()):
-            raise DataError(
-                f"DAGSTER_HOME is {folder}, which is not the absolute path of a folder. "
-                "Create it, or unset DAGSTER_HOME to keep the records in the data folder."
-            )
         return folder
-    settings = folder / "dagster.yaml"
-    text = _with_paths(_rules().read_text(encoding="utf-8"), folder)
-    if not settings.exists() or settings.read_text(encoding="utf-8") != text:
-        write_atomic(settings, text.encode())
+    written, wanted = folder / "dagster.yaml", settings_file().read_bytes()
+    try:
+        if not written.exists() or written.read_bytes() != wanted:
+            write_atomic(written, wanted)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        raise DataError(
+            f"{data} can only be read; this command keeps its records in {folder}. Give --data a "
+            "folder that can be written to, or set DAGSTER_HOME."
+        ) from error
     return folder
 
 
-def _rules() -> Path:
-    """The settings to use: those of the current folder, as for Dagster, else the package's."""
-    local = Path("dagster.yaml")
-    return local if local.is_file() else SETTINGS
+def _check_users_home() -> None:
+    """Refuse a DAGSTER_HOME that Dagster would refuse, in words of ours."""
+    folder = Path(os.environ.get("DAGSTER_HOME") or Path.cwd())
+    if not (folder.is_absolute() and folder.is_dir()):
+        raise DataError(
+            f"DAGSTER_HOME is {folder}, which is not the absolute path of a folder. "
+            "Create it, or unset DAGSTER_HOME to keep the records in the data folder."
+        )
 
 
-def _with_paths(settings: str, folder: Path) -> str:
-    """The settings with the paths in place of the variables that `.env` sets."""
-    paths = {"BACKBLAZE_INSTANCE": folder, "BACKBLAZE_LOGS": folder / "storage"}
-    for name, path in paths.items():
-        settings = settings.replace(f"{{env: {name}}}", json.dumps(str(path)))
-    return f"# Written by backblaze-assets; changes will be lost.\n{settings}"
+def settings_file() -> Path:
+    """The instance's settings: inside the installed package, or at the top of the repository."""
+    inside = Path(__file__).with_name("dagster.yaml")
+    return inside if inside.is_file() else Path(__file__).parents[2] / "dagster.yaml"
+
+
+def _variables(data: Path) -> dict[str, str]:
+    """The variables that `dagster.yaml` names."""
+    folder = home(data)
+    return {"BACKBLAZE_INSTANCE": str(folder), "BACKBLAZE_LOGS": str(folder / "storage")}

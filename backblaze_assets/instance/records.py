@@ -2,32 +2,24 @@
 
 Asking Dagster for thousands of materializations is slow, because it builds objects for every
 metadata entry of each. Here the plain values are taken from the stored JSON, which is several
-times faster. Events that are not stored as expected are read through Dagster.
+times faster. Where events are not stored as expected, they are read through Dagster's public call.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import dagster as dg
-import sqlalchemy as db
-from dagster._core.storage.asset_check_execution_record import (
-    COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES as COMPLETED,
-)
-from dagster._core.storage.asset_check_execution_record import (
-    AssetCheckExecutionRecordStatus,
-)
-from dagster._core.storage.event_log import SqlEventLogStorage, SqlEventLogStorageTable
 
 CHUNK = 5000
 """Records to ask for at once; Dagster hands out at most 10,000."""
 
-MOST_EVALUATIONS = 1000
-"""Evaluations of one check that are read at most, the latest ones."""
+PAGE = 25
+"""Evaluations of a check that are read at once, the latest first."""
 
-PARTITIONS = ("first_partition", "last_partition")
-"""Metadata of the evaluation of a check: the range of partitions that it looked at."""
+LOOKED_AT = "looked_at"
+"""Metadata of the evaluation of a check: what it looked at, see `Evaluation`."""
 
 AT_FAULT = "partitions_at_fault"
 """Metadata of a failed evaluation: those of its partitions that are to blame, where it can tell."""
@@ -54,7 +46,7 @@ class Record:
         storage_id: its number in the event log; later events have higher ones.
         partition: the partition's key, None without partitions.
         run_id: the run.
-        timestamp: seconds since 1970.
+        timestamp: seconds since 1970, for people.
         metadata: numbers, texts, paths and JSON by name; tables and the like are left out.
     """
 
@@ -73,20 +65,22 @@ class Evaluation:
         check: the check's name.
         passed: whether it passed; a failure that is only a warning counts as passed.
         description: what it has found.
-        run_id: the run.
-        timestamp: seconds since 1970.
         first, last: the range of partitions that it looked at; empty without partitions.
-        at_fault: those that are to blame for a failure; none where it does not tell.
+        newest: the highest number in the event log among the materializations that it looked at.
+        at_fault: partitions that are to blame for a failure; none where it does not tell.
     """
 
     check: str
     passed: bool
     description: str
-    run_id: str
-    timestamp: float
     first: str
     last: str
+    newest: int
     at_fault: frozenset[str]
+
+    def saw(self, partition: str | None, storage_id: int) -> bool:
+        """Whether it looked at this materialization of a partition."""
+        return self.first <= (partition or "") <= self.last and storage_id <= self.newest
 
     def refuses(self, partition: str | None) -> bool:
         """Whether a partition that it looked at is, or may be, to blame for its failure."""
@@ -94,34 +88,40 @@ class Evaluation:
 
 
 def evaluations(
-    instance: dg.DagsterInstance, asset: dg.AssetKey, checks: Sequence[str]
-) -> list[Evaluation]:
-    """Evaluations of an asset's checks in order of time; of a check that never failed none."""
-    failed = {AssetCheckExecutionRecordStatus.FAILED}
-    history = instance.event_log_storage.get_asset_check_execution_history
-    found: list[Evaluation] = []
-    for key in (dg.AssetCheckKey(asset, check) for check in checks):
-        if not history(key, limit=1, status=failed):
-            continue
-        for record in history(key, limit=MOST_EVALUATIONS, status=set(COMPLETED)):
-            evaluation = record.evaluation
-            if evaluation is None or record.event is None:
+    instance: dg.DagsterInstance, asset: dg.AssetKey, check: str
+) -> Iterator[Evaluation]:
+    """Evaluations of a check, the latest first; read from the instance as far as they are used.
+
+    Those of other projects, which do not say what they looked at, are passed over.
+    """
+    cursor: int | None = None
+    key = dg.AssetCheckKey(asset, check)
+    while True:
+        page = instance.event_log_storage.get_asset_check_execution_history(
+            key, limit=PAGE, cursor=cursor
+        )
+        for record in page:
+            event = record.event and record.event.dagster_event
+            if event is None or event.event_type is not dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+                continue  # planned by a run that has not come to it, or never will
+            found = cast("dg.AssetCheckEvaluation", event.event_specific_data)
+            looked_at = found.metadata.get(LOOKED_AT)
+            if looked_at is None:
                 continue
-            first, last = (evaluation.metadata.get(name) for name in PARTITIONS)
-            at_fault = evaluation.metadata.get(AT_FAULT, dg.JsonMetadataValue([]))
-            found.append(
-                Evaluation(
-                    check=key.name,
-                    passed=evaluation.passed or evaluation.severity is dg.AssetCheckSeverity.WARN,
-                    description=evaluation.description or "",
-                    run_id=record.run_id,
-                    timestamp=record.event.timestamp,
-                    first=str(first.value) if first else "",
-                    last=str(last.value) if last else "",
-                    at_fault=frozenset(cast("list[str]", at_fault.value)),
-                )
+            seen = cast("dict[str, Any]", looked_at.value)
+            at_fault = found.metadata.get(AT_FAULT, dg.JsonMetadataValue([]))
+            yield Evaluation(
+                check=check,
+                passed=found.passed or found.severity is dg.AssetCheckSeverity.WARN,
+                description=found.description or "",
+                first=seen["first"],
+                last=seen["last"],
+                newest=seen["newest"],
+                at_fault=frozenset(cast("list[str]", at_fault.value)),
             )
-    return sorted(found, key=lambda evaluation: evaluation.timestamp)
+        if len(page) < PAGE:
+            return
+        cursor = page[-1].id
 
 
 def latest_materializations(
@@ -131,7 +131,7 @@ def latest_materializations(
 
     An asset without partitions has one at most, under None. Wiped materializations are absent.
     """
-    by_partition = instance.event_log_storage.get_latest_storage_id_by_partition(
+    by_partition = instance.get_latest_storage_id_by_partition(
         asset, dg.DagsterEventType.ASSET_MATERIALIZATION
     )
     ids = list(by_partition.values())
@@ -140,27 +140,36 @@ def latest_materializations(
         return {record.partition_key: _from_dagster(record) for record in latest}
     found: dict[str | None, Record] = {}
     for start in range(0, len(ids), CHUNK):
-        for record in _read(instance, asset, ids[start : start + CHUNK]):
+        chunk = ids[start : start + CHUNK]
+        for record in _from_tables(instance, chunk) or _from_events(instance, asset, chunk):
             found[record.partition] = record
     return found
 
 
-def _read(instance: dg.DagsterInstance, asset: dg.AssetKey, ids: Sequence[int]) -> list[Record]:
-    storage = instance.event_log_storage
-    if isinstance(storage, SqlEventLogStorage):
+def _from_tables(instance: dg.DagsterInstance, ids: Sequence[int]) -> list[Record] | None:
+    """The records as plain values, or None where they are not stored as in Dagster 1.13."""
+    try:
+        import sqlalchemy as db
+        from dagster._core.storage.event_log import SqlEventLogStorage, SqlEventLogStorageTable
+
+        storage = instance.event_log_storage
+        if not isinstance(storage, SqlEventLogStorage):
+            return None
         columns = SqlEventLogStorageTable.c
         query = db.select(columns.id, columns.event).where(columns.id.in_(ids))
         with storage.index_connection() as connection:
             rows = connection.execute(query).fetchall()
-        try:
-            return [_from_json(storage_id, text) for storage_id, text in rows]
-        except (KeyError, TypeError, ValueError):
-            pass  # Not stored in the form that Dagster 1.13 gives it.
+        return [_from_json(storage_id, text) for storage_id, text in rows]
+    except (ImportError, AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _from_events(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, ids: Sequence[int]
+) -> list[Record]:
     which = dg.AssetRecordsFilter(asset_key=asset, storage_ids=ids)
-    return [
-        _from_dagster(record)
-        for record in instance.fetch_materializations(which, limit=len(ids)).records
-    ]
+    records = instance.fetch_materializations(which, limit=len(ids)).records
+    return [_from_dagster(record) for record in records]
 
 
 def _from_json(storage_id: int, text: str) -> Record:

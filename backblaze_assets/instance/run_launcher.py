@@ -1,8 +1,9 @@
 """Dagster's run launcher for one machine, which also tells whether a run's process is alive.
 
 A run that is killed cannot say that it ended. Dagster's own launcher cannot either, so such a run
-would count as running for ever, hold its places in the pools, and block whatever waits for them.
-Here Dagster's run monitoring learns of it, whichever command had started the run.
+would count as running for ever, and block whatever waits for it. Here Dagster's run monitoring
+learns of it, whichever command had started the run. Where the installed Dagster has no health
+checks, this is Dagster's own launcher, and only the command line ends such runs.
 """
 
 import os
@@ -10,8 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
-from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
-from dagster._serdes import ConfigurableClassData
+
+# Without this class there is no launcher to build on; dagster.yaml can name no other.
+from dagster._core.launcher import DefaultRunLauncher
+
+try:
+    from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+except ImportError:
+    CheckRunHealthResult = WorkerStatus = None  # type: ignore[assignment,misc]
 
 
 class LocalRunLauncher(DefaultRunLauncher):
@@ -19,22 +26,24 @@ class LocalRunLauncher(DefaultRunLauncher):
 
     @classmethod
     def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+        cls,
+        inst_data: Any,  # noqa: ANN401 - of a private class
+        config_value: Mapping[str, Any],
     ) -> "LocalRunLauncher":
         """The launcher that `dagster.yaml` asks for."""
         return cls(inst_data=inst_data, **config_value)
 
     @property
     def supports_check_run_worker_health(self) -> bool:
-        """Yes: this is what makes run monitoring ask."""
-        return True
+        """Whether run monitoring may ask."""
+        return WorkerStatus is not None
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Whether the process that works on a started run is there."""
-        pid = worker_pid(self._instance, run.run_id)
-        if pid is None or _is_alive(pid):
+        gone = dead_worker(self._instance, run.run_id)
+        if gone is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        return CheckRunHealthResult(WorkerStatus.FAILED, f"process {pid} is gone")
+        return CheckRunHealthResult(WorkerStatus.FAILED, f"process {gone} is gone")
 
 
 def worker_pid(instance: dg.DagsterInstance, run_id: str) -> int | None:
@@ -48,23 +57,27 @@ def worker_pid(instance: dg.DagsterInstance, run_id: str) -> int | None:
     return pids[-1] if pids else None
 
 
+def dead_worker(instance: dg.DagsterInstance, run_id: str) -> int | None:
+    """The process that worked on a run and is gone; None if it is there, or has not said so."""
+    pid = worker_pid(instance, run_id)
+    return pid if pid is not None and not _is_alive(pid) else None
+
+
 def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """End the started runs whose process is gone, and free their places in the pools.
+    """End the started runs whose process is gone.
 
     Nothing is done where another launcher is set, whose runs may be on other machines.
 
     Returns:
         The ids of these runs.
     """
-    launcher = instance.run_launcher
-    if not isinstance(launcher, LocalRunLauncher):
+    if not isinstance(instance.run_launcher, LocalRunLauncher):
         return []
     dead = []
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        health = launcher.check_run_worker_health(run)
-        if health.status == WorkerStatus.FAILED:
-            instance.report_run_failed(run, f"The run was killed: {health.msg}.")
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        pid = dead_worker(instance, run.run_id)
+        if pid is not None:
+            instance.report_run_failed(run, f"The run was killed: process {pid} is gone.")
             dead.append(run.run_id)
     return dead
 

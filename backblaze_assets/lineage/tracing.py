@@ -1,18 +1,20 @@
-"""Where a result comes from, down to the zips, and why it is out of date, by Dagster's records."""
+"""Where a result comes from, down to the zips, by Dagster's records."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
 from rich.tree import Tree
 
 from backblaze_assets.drive_stats.quarters import quarter_of
 from backblaze_assets.errors import DataError
-from backblaze_assets.instance.records import Evaluation
+from backblaze_assets.graph import GRAPH
 from backblaze_assets.lineage.ledger import Materialization
-from backblaze_assets.lineage.rules import RULES, Cause, Key, Lineage, Status
+from backblaze_assets.lineage.status import SOURCES, Lineage
+from backblaze_assets.partitions import Key
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,10 @@ class Source:
     Attributes:
         zip: its file name.
         sha256: of the file as it was imported.
-        bytes: its size, None where only a file speaks of it.
     """
 
     zip: str
     sha256: str
-    bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ def trace_file(lineage: Lineage, path: Path) -> list[Trace]:
     if origin is None:
         reason = "carries no origin of this project" if path.exists() else "is not there"
         reason = "is a folder" if path.is_dir() else reason
-        raise DataError(f"{path} {reason}; give an asset ({', '.join(RULES)}) or such a file.")
+        raise DataError(f"{path} {reason}; give an asset ({', '.join(GRAPH)}) or such a file.")
     key = origin.partition
-    if origin.asset == "raw_quarter":  # its files are days
+    if origin.asset in GRAPH and "{day}" in GRAPH[origin.asset].files[0]:  # its files are days
         key = str(quarter_of(date.fromisoformat(str(key))))
     known = lineage.ledger.get(origin.asset, key)
     if known and (known.code_version, known.inputs) == (origin.code_version, origin.inputs):
@@ -100,7 +100,7 @@ def trace_file(lineage: Lineage, path: Path) -> list[Trace]:
             runs=[],
             made="",
             up_to_date=True,
-            sources=[Source(name, digest, None) for name, digest in origin.sources.items()],
+            sources=[Source(name, digest) for name, digest in origin.sources.items()],
             stated=origin.inputs,
         )
     ]
@@ -130,7 +130,7 @@ def _node(
             timespec="seconds"
         ),
         up_to_date=not any(lineage.causes(made) for made in group),
-        sources=_sources(group) if asset == "raw_quarter" else [],
+        sources=_sources(group) if GRAPH[asset].sources else [],
         inputs=_inputs(lineage, asset, group, seen) if first_time else [],
     )
 
@@ -152,10 +152,9 @@ def _inputs(
 
 def _sources(group: list[Materialization]) -> list[Source]:
     found = {
-        made.metadata["zip"]: Source(
-            made.metadata["zip"], made.metadata["zip_sha256"], made.metadata["zip_bytes"]
-        )
+        name: Source(name, digest)
         for made in group
+        for name, digest in made.metadata.get(SOURCES, {}).items()
     }
     return list(found.values())
 
@@ -166,103 +165,23 @@ def as_tree(traces: Sequence[Trace], tree: Tree | None = None) -> Tree:
     for node in traces:
         branch = tree.add(_label(node))
         for source in node.sources:
-            size = f"{source.bytes:,} bytes  " if source.bytes else ""
-            branch.add(f"{source.zip}  {size}sha256 {source.sha256}")
+            branch.add(Text(f"{source.zip}  sha256 {source.sha256}"))
         for name, version in node.stated.items():
-            branch.add(f"{name}  data {version}")
+            branch.add(Text(f"{name}  data {version}"))
         as_tree(node.inputs, branch)
     return tree
 
 
-def _label(node: Trace) -> str:
+def _label(node: Trace) -> Text:
     keys = sorted(node.data_versions)
     which = "" if keys == [""] else f" {keys[0]}"
     if len(keys) > 1:
         which += f" to {keys[-1]} ({len(keys):,})"
     data = f"data {node.data_versions[keys[0]][:12]}  " if len(keys) == 1 else ""
     code = f"code {node.code_version[:12]}"
+    label = Text.assemble((node.asset, "bold"), f"{which}  {data}{code}  ")
     if not node.made:
-        return f"[bold]{node.asset}[/]{which}  {data}{code}  made elsewhere"
+        return label.append("made elsewhere")
     runs = f"run {node.runs[0][:8]}" if len(node.runs) == 1 else f"{len(node.runs)} runs"
-    stale = "" if node.up_to_date else "  [yellow]out of date[/]"
-    return f"[bold]{node.asset}[/]{which}  {data}{code}  {runs}  {node.made}{stale}"
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why partitions of one asset are not up to date.
-
-    Attributes:
-        asset: its key.
-        keys: the partitions that share the reason, in order.
-        status: missing, out of date or refused by a check.
-        causes: what changed, for those out of date.
-        refusals: what the checks have found, for those refused.
-        held: whether they cannot be made now, as what they are made from is refused.
-    """
-
-    asset: str
-    keys: list[Key]
-    status: Status
-    causes: tuple[Cause, ...] = ()
-    refusals: tuple[Evaluation, ...] = ()
-    held: bool = False
-
-
-def why(lineage: Lineage, assets: Sequence[str]) -> list[Reason]:
-    """All that is not up to date of the given assets, grouped by the kind of reason."""
-    reasons: list[Reason] = []
-    for asset in assets:
-        groups: dict[tuple[object, ...], list[Reason]] = {}
-        for key in lineage.expected(asset):
-            status = lineage.status(asset, key)
-            if status is not Status.UP_TO_DATE:
-                made = lineage.ledger.get(asset, key)
-                causes = tuple(lineage.causes(made)) if made else ()
-                refused = status is Status.REFUSED
-                refusals = tuple(lineage.refusals(asset, key)) if refused else ()
-                held = bool(lineage.held_by(asset, key))
-                kind = (status, tuple(cause.what for cause in causes), refusals, held)
-                one = Reason(asset, [key], status, causes, refusals, held)
-                groups.setdefault(kind, []).append(one)
-        for members in groups.values():
-            keys = [key for one in members for key in one.keys]
-            reasons.append(replace(members[0], keys=keys))
-    return reasons
-
-
-def refusals(lineage: Lineage, assets: Sequence[str]) -> list[str]:
-    """What blocking checks refuse of the given assets, and what to do: a line for each reason."""
-    refused = [
-        asset
-        for asset in assets
-        if any(lineage.refusals(asset, key) for key in lineage.expected(asset))
-    ]
-    return [sentence(reason) for reason in why(lineage, refused) if reason.status is Status.REFUSED]
-
-
-def sentence(reason: Reason) -> str:
-    """A reason as a line for people."""
-    keys = [str(key) for key in reason.keys if key is not None]
-    which = f" {keys[0]}" if keys else ""
-    if len(keys) > 1:
-        which += f" to {keys[-1]} ({len(keys):,})"
-    if reason.status is Status.REFUSED:
-        found = " ".join(f"{it.check}: {it.description}" for it in reason.refusals)
-        return (
-            f"{reason.asset}{which} is refused by a check, and nothing is made from it. {found} "
-            "Once the files at fault are deleted, `backblaze-assets movie` makes them anew, checks "
-            "again and goes on."
-        )
-    held = "; it waits for what a check refuses" if reason.held else ""
-    if reason.status is Status.MISSING:
-        return f"{reason.asset}{which} is missing{held}"
-    causes = ", ".join(_cause(reason.asset, cause) for cause in reason.causes)
-    return f"{reason.asset}{which} is out of date: {causes}{held}"
-
-
-def _cause(asset: str, cause: Cause) -> str:
-    versions = f"({cause.before[:12] or 'absent'} -> {cause.now[:12] or 'absent'})"
-    if cause.what == "code":
-        return f"the code of {asset} changed {versions}"
-    return f"its input {cause.what} changed {versions}"
+    label.append(f"{runs}  {node.made}")
+    return label if node.up_to_date else label.append("  out of date", "yellow")

@@ -1,7 +1,7 @@
 """The whole page: one HTML file without a request."""
 
 from html import escape
-from importlib.resources import files
+from pathlib import Path
 
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.report import sections
@@ -110,4 +110,4 @@ def _figures(inputs: Inputs) -> str:
 
 
 def _resource(name: str) -> str:
-    return files("backblaze_assets.report").joinpath(name).read_text(encoding="utf-8")
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")

@@ -5,13 +5,13 @@ from datetime import date
 import dagster as dg
 import polars as pl
 import pytest
+from backblaze_assets.lineage.rules import RULES, Status
 from PIL import Image
 
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.stamps import read_origin
 from backblaze_assets.film.probe import probe
 from backblaze_assets.lineage.ledger import PROVENANCE
-from backblaze_assets.lineage.rules import RULES, Status
 from backblaze_assets_tests.conftest import FIRST, LAST, write_fleet
 
 Q2, Q3 = date(2013, 4, 1), date(2013, 7, 1)

@@ -9,11 +9,11 @@ import dagster as dg
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from backblaze_assets.automation.following import ATTEMPTS, FOLLOWING
+from backblaze_assets.automation.new_zips import new_zips_sensor
 from dagster._core.errors import DagsterAssetCheckFailedError
 
 from backblaze_assets.automation import following, schedules
-from backblaze_assets.automation.following import ATTEMPTS, FOLLOWING
-from backblaze_assets.automation.new_zips import new_zips_sensor
 from backblaze_assets.drive_stats.archive import BASE_URL
 from backblaze_assets.errors import DataError
 from backblaze_assets.resources import Data

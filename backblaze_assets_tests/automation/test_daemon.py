@@ -16,9 +16,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from backblaze_assets.lineage.rules import RULES, Status
 
 from backblaze_assets.instance.opening import environment, open_instance
-from backblaze_assets.lineage.rules import RULES, Status
 from backblaze_assets.resources import Data
 from backblaze_assets.settings import Settings
 from backblaze_assets_tests.conftest import write_fleet

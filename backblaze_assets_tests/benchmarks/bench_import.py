@@ -24,7 +24,6 @@ What bounds it now, by profile: cutting 25 million fields and making integers of
 import os
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -33,12 +32,14 @@ import pyarrow as pa
 import pyarrow.csv
 
 from backblaze_assets.drive_stats import schema
-from backblaze_assets.drive_stats.archive import Member, scan
+from backblaze_assets.drive_stats.archive import scan
 from backblaze_assets.drive_stats.demo import write_zips
 from backblaze_assets.drive_stats.importer import import_days
 from backblaze_assets.drive_stats.inflate import MemberStream
+from backblaze_assets.drive_stats.member import Member
 from backblaze_assets.files.origin import Origin
-from backblaze_assets_tests.benchmarks.harness import SHARED, Result, measure, written_mb
+from backblaze_assets_tests.benchmarks.harness import Result, measure, written_mb
+from backblaze_assets_tests.real_data import SHARED
 
 FLOOR = """
 import sys
@@ -92,10 +93,9 @@ def floor(path: Path) -> int:
 
     Parsing while inflating, as the import does, would take about a fifth less.
     """
-    stop = threading.Event()
 
     def rows_of(member: Member) -> int:
-        with MemberStream(path, member, stop) as stream:
+        with MemberStream(member) as stream:
             content = stream.read_all()
         return pa.csv.read_csv(
             pa.BufferReader(content),

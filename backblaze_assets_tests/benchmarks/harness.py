@@ -8,9 +8,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-SHARED = REPOSITORY.parent / "shared"
-"""Tools and real data for developers and CI; benchmarks fall back to the demo's generator."""
+from backblaze_assets_tests.real_data import REPOSITORY
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from datetime import date
 from pathlib import Path
 
 from backblaze_assets.drive_stats.demo import write_zips
-from backblaze_assets_tests.benchmarks.harness import SHARED, Measurement, measure
+from backblaze_assets_tests.benchmarks.harness import Measurement, measure
+from backblaze_assets_tests.real_data import SHARED
 
 MOVIE = """
 import sys

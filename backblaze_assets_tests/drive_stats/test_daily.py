@@ -101,3 +101,29 @@ def test_figures_stay_the_same_to_the_byte(tmp_path):
     content = "".join(daily_stats(path, day).write_csv() for day, path in paths.items())
     digest = hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
     assert digest == "d6073a6e70199006"
+
+
+def test_capacities_that_no_drive_can_have_shape_no_result(tmp_path):
+    rows = [
+        *(Row(f"a{n}", "A", 600_332_565_813_390_450) for n in range(5)),
+        Row("a9", "A", 4_000_787_030_016),
+        *(Row(f"b{n}", "B", 2**62) for n in range(5)),
+        *(Row(f"c{n}", "C", 100 * 10**12) for n in range(5)),
+    ]
+    paths = write_days(tmp_path, {DAY: rows})
+    stats = daily_stats(paths[DAY], DAY)
+    assert dict(stats.select("model", "capacity_bytes").iter_rows()) == {
+        "A": 4_000_787_030_016,
+        "B": None,
+        "C": 100 * 10**12,
+    }
+
+
+def test_the_capacity_of_a_large_fleet_does_not_overflow(tmp_path, monkeypatch):
+    stats = pl.DataFrame(
+        [(DAY, "Seagate", "A", False, 200_000, 0, 90 * 10**12)], schema=DAILY_SCHEMA, orient="row"
+    )
+    monkeypatch.setattr("backblaze_assets.drive_stats.daily._stats", lambda _: {DAY: stats})
+    paths = write_days(tmp_path, {DAY: ["a"]})
+    report = write_daily_stats(paths, lambda _: tmp_path / "out.parquet", origins([DAY]))[DAY]
+    assert report.capacity_bytes_total == 200_000 * 90 * 10**12 > 2**63

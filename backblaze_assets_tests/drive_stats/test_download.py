@@ -1,13 +1,18 @@
 """Downloads, against a host on this machine that misbehaves on request."""
 
+import errno
 import hashlib
 import re
+import ssl
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
@@ -22,7 +27,12 @@ from backblaze_assets.drive_stats.download import (
     known_archives,
     published_since,
 )
-from backblaze_assets.drive_stats.quarters import days_of
+from backblaze_assets.drive_stats.quarters import (
+    days_of,
+    next_quarter,
+    quarter_name,
+    quarter_of,
+)
 from backblaze_assets.errors import DataError
 from backblaze_assets.work import progress
 
@@ -48,6 +58,12 @@ class Host:
     get_versions: list[str] = field(default_factory=list)
     """Versions that the next answers to GET name instead of `version`."""
     requests: list[str] = field(default_factory=list)
+    content_type: str = ""
+    redirect: str = ""
+    """Where every question is sent on to."""
+    told_size: int | None = None
+    """The size told, when it is not the right one."""
+    endless: bool = False
 
 
 def first_byte(host: Host, asked: str) -> int:
@@ -71,6 +87,12 @@ class Handler(BaseHTTPRequestHandler):
         asked = self.headers.get("Range", "")
         self.host.requests.append(f"{self.command} {asked}".strip())
         content = self.host.files.get(self.path.lstrip("/"))
+        if self.host.redirect:
+            self.send_response(302)
+            self.send_header("Location", self.host.redirect)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         status = self.host.answers.pop(0) if with_body and self.host.answers else 200
         if content is None or status != 200:
             self.send_response(404 if content is None else status)
@@ -83,8 +105,11 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        if self.host.tell_size:
-            self.send_header("Content-Length", str(len(content) - start))
+        if self.host.content_type:
+            self.send_header("Content-Type", self.host.content_type)
+        size = len(content) if self.host.told_size is None else self.host.told_size
+        if self.host.tell_size and not (with_body and self.host.endless):
+            self.send_header("Content-Length", str(size - start))
         version = self.host.version
         if with_body and self.host.get_versions:
             version = self.host.get_versions.pop(0)
@@ -94,14 +119,20 @@ class Handler(BaseHTTPRequestHandler):
         if with_body:
             end = self.host.cuts.pop(0) if self.host.cuts else len(content)
             self.wfile.write(content[start:end])
+            with suppress(OSError):
+                while self.host.endless:
+                    self.wfile.write(b"x" * 65536)
 
 
 @contextmanager
-def serving(host: Host) -> Iterator[Host]:
+def serving(host: Host, context: ssl.SSLContext | None = None) -> Iterator[Host]:
     with ThreadingHTTPServer(("127.0.0.1", 0), type("", (Handler,), {"host": host})) as server:
+        if context:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+            server.handle_error = lambda *_: None  # type: ignore[method-assign]
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        host.url = f"http://127.0.0.1:{server.server_port}"
+        host.url = f"http{'s' if context else ''}://127.0.0.1:{server.server_port}"
         yield host
         server.shutdown()
         thread.join()
@@ -274,9 +305,103 @@ def test_other_answers_are_final(host, tmp_path, status):
 
 
 def test_an_unpublished_quarter_is_named_and_nothing_is_fetched(host, tmp_path):
-    with pytest.raises(NotPublishedError, match=r"2031-Q2 is not published.*data_Q2_2031\.zip"):
-        fetch(host, tmp_path, [NAME, "data_Q2_2031.zip"])
+    with pytest.raises(NotPublishedError, match=r"2021-Q2 is not published.*data_Q2_2021\.zip"):
+        fetch(host, tmp_path, [NAME, "data_Q2_2021.zip"])
     assert host.requests == ["HEAD", "HEAD"]
+
+
+def test_a_quarter_that_has_not_ended_is_called_that_before_any_request(host, tmp_path):
+    quarter = quarter_of(datetime.now(UTC).date())
+    for later in (quarter, next_quarter(quarter), date(2031, 4, 1)):
+        with pytest.raises(NotPublishedError, match=f"{quarter_name(later)} has not ended yet"):
+            fetch(host, tmp_path / "new", [NAME, archive_name(later)])
+    assert host.requests == []
+    assert not (tmp_path / "new").exists()
+
+
+def test_no_more_than_the_declared_size_is_fetched(host, tmp_path, content):
+    host.endless = True
+    assert fetch(host, tmp_path)[0].path.read_bytes() == content
+
+
+def test_without_a_declared_size_there_is_a_limit(host, tmp_path, content, monkeypatch):
+    monkeypatch.setattr("backblaze_assets.drive_stats.download.MOST_ZIP_BYTES", len(content) + 100)
+    host.endless, host.tell_size = True, False
+    with pytest.raises(DataError, match=r"more than .* nothing of it was kept"):
+        fetch(host, tmp_path)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_size_beyond_the_limit_is_refused_before_anything_is_fetched(host, tmp_path):
+    host.told_size = 9 * 10**9
+    with pytest.raises(DataError, match="is said to have 9,000,000,000 bytes"):
+        fetch(host, tmp_path)
+    assert gets(host) == []
+
+
+def test_a_web_page_is_called_that_and_not_fetched(host, tmp_path):
+    host.content_type = "text/html; charset=utf-8"
+    with pytest.raises(DataError, match="gives a web page, not a zip"):
+        fetch(host, tmp_path)
+    assert gets(host) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_other_host_is_followed_to(host, tmp_path):
+    elsewhere = f"http://localhost:{httpx.URL(host.url).port}/{NAME}"
+    host.redirect = elsewhere
+    with pytest.raises(DataError, match="another host") as error:
+        fetch(host, tmp_path)
+    assert elsewhere in str(error.value)
+    assert len(host.requests) == 1
+
+
+def test_the_same_host_is_followed(host, tmp_path, content):
+    with serving(Host({NAME: b""}, redirect=f"{host.url}/{NAME}")) as first:
+        assert fetch(first, tmp_path)[0].path.read_bytes() == content
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for this machine that nobody has signed but itself."""
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -keyout"
+    try:
+        subprocess.run(
+            [*command.split(), path, "-out", f"{path}.crt"], check=True, stderr=subprocess.DEVNULL
+        )
+    except FileNotFoundError:
+        pytest.skip("openssl is not installed")
+    path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
+    return path
+
+
+def test_a_certificate_that_is_not_trusted_is_final(content, tmp_path, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with serving(Host({NAME: content}), context) as host:
+        started = time.monotonic()
+        with pytest.raises(DataError, match=r"certificate is not trusted \(self.signed"):
+            download([NAME], tmp_path, base_url=host.url)
+        assert time.monotonic() - started < 5
+
+
+def test_a_full_disk_is_called_full(host, tmp_path, monkeypatch):
+    def fsync(_handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fsync)
+    with pytest.raises(DataError, match=r"is full\. Make room"):
+        fetch(host, tmp_path)
+
+
+def test_a_published_zip_that_cannot_be_imported_is_refused(host, tmp_path, content):
+    damaged = bytearray(content)
+    for found in re.finditer(b"PK\1\2", content):
+        damaged[found.start() + 8] |= 1  # encrypted
+    host.files[NAME] = bytes(damaged)
+    with pytest.raises(DataError, match=r"gave something else.*encrypted"):
+        fetch(host, tmp_path)
 
 
 def test_no_host_at_all_is_a_clear_error(tmp_path):
@@ -302,18 +427,25 @@ def test_a_size_other_than_the_known_one_is_a_warning_and_no_more(host, tmp_path
 def test_the_known_size_with_other_content_is_a_warning(host, tmp_path, content, monkeypatch):
     known = {NAME: KnownArchive(len(content), "0" * 64)}
     monkeypatch.setattr("backblaze_assets.drive_stats.download.known_archives", lambda: known)
-    assert "another SHA-256" in fetch(host, tmp_path)[0].warning
+    [done] = fetch(host, tmp_path)
+    assert "not the SHA-256 known in 2026" in done.warning
+    assert done.as_known is False
 
 
 def test_a_zip_as_it_is_known_has_no_warning(host, tmp_path, content, monkeypatch):
     known = {NAME: KnownArchive(len(content), hashlib.sha256(content).hexdigest())}
     monkeypatch.setattr("backblaze_assets.drive_stats.download.known_archives", lambda: known)
-    assert fetch(host, tmp_path)[0].warning is None
+    [done] = fetch(host, tmp_path)
+    assert done.warning is None
+    assert "SHA-256 as known in 2026" in str(done)
+    [again] = fetch(host, tmp_path)
+    assert (again.fetched, again.as_known) == (False, None)
 
 
-def test_a_zip_of_which_nothing_is_known_has_no_warning(host, tmp_path, content):
-    host.files["data_Q1_2031.zip"] = content
-    assert fetch(host, tmp_path, ["data_Q1_2031.zip"])[0].warning is None
+def test_a_zip_of_which_nothing_is_known_has_no_warning(host, tmp_path, monkeypatch):
+    monkeypatch.setattr("backblaze_assets.drive_stats.download.known_archives", dict)
+    [done] = fetch(host, tmp_path)
+    assert (done.warning, done.as_known) == (None, None)
 
 
 def test_too_little_room_is_noticed_before_anything_is_fetched(host, tmp_path, monkeypatch):

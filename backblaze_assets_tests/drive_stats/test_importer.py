@@ -2,7 +2,7 @@
 
 import csv as csv_module
 import hashlib
-import threading
+import pickle
 import zipfile
 from dataclasses import asdict
 from datetime import date
@@ -16,13 +16,20 @@ from hypothesis import strategies as st
 
 from backblaze_assets.drive_stats.archive import scan
 from backblaze_assets.drive_stats.daily_csv import read_clean, read_with_care
-from backblaze_assets.drive_stats.importer import DayReport, import_days, read_report
+from backblaze_assets.drive_stats.import_quality import imported_days
+from backblaze_assets.drive_stats.importer import (
+    DayReport,
+    ImportFailedError,
+    import_days,
+    read_report,
+)
 from backblaze_assets.drive_stats.inflate import MemberStream
+from backblaze_assets.drive_stats.reading import ReplacedError
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.origin import KEY, Origin
 from backblaze_assets.work import progress
-from backblaze_assets_tests.benchmarks.harness import SHARED
 from backblaze_assets_tests.drive_stats.zips import HEADER, csv, row, write_zip
+from backblaze_assets_tests.real_data import DATA, FAILURES, FORTY_DAYS, rows_of
 
 DAY = date(2018, 2, 25)
 ORIGIN = Origin("raw_quarter", None, "code")
@@ -46,7 +53,7 @@ def rejects(folder: Path) -> list[dict[str, str]]:
         return list(csv_module.DictReader(file))
 
 
-def test_a_clean_day_is_typed_and_keeps_its_order(tmp_path):
+def test_a_day_is_typed_and_keeps_its_order(tmp_path):
     table, report = imported(
         tmp_path,
         csv(
@@ -67,7 +74,7 @@ def test_a_clean_day_is_typed_and_keeps_its_order(tmp_path):
     }
     assert table.rows() == [
         (DAY, "0007", "WDC  WUH721414ALE6L4", 4000787030016, 0, 100, 281474976710655, None, 4000),
-        (DAY, "0003", " 00MD00", -1, 1, None, None, -5, 0),
+        (DAY, "0003", "00MD00", -1, 1, None, None, -5, 0),
     ]
     assert asdict(report) | {"data_version": "", "parquet_bytes": 0} == {
         "day": DAY,
@@ -80,6 +87,9 @@ def test_a_clean_day_is_typed_and_keeps_its_order(tmp_path):
         "dates_differing": 0,
         "rounded_numbers": {},
         "unusable_numbers": {},
+        "rewritten": {},
+        "trimmed": {"model": 1},
+        "quoted_rows": 0,
         "bad_capacities": 1,
         "unknown_columns": [],
         "columns": 9,
@@ -185,7 +195,8 @@ def test_rows_that_cannot_be_kept_are_set_aside_with_line_and_reason(tmp_path):
     assert table["serial_number"].to_list() == ["A", "Z"]
     assert table["failure"].to_list() == [0, 1]
     assert rejects(tmp_path) == [
-        {"line": str(line), "reason": reason, "row": text} for line, (text, reason) in bad.items()
+        {"line": str(line), "reason": reason, "row": text, "rows": "1"}
+        for line, (text, reason) in bad.items()
     ]
     assert (report.rows_in, report.rows_rejected, report.duplicates) == (12, 10, 1)
 
@@ -204,10 +215,36 @@ def test_bytes_that_are_not_utf8_are_set_aside_escaped(tmp_path):
     assert "B\\xff" in rejects(tmp_path)[0]["row"]
 
 
-def test_a_row_longer_than_a_block_is_read(tmp_path):
-    long = "M" * 2_000_000
-    table, _ = imported(tmp_path, csv(row("A"), row("B", model=long), row("C")))
-    assert table["model"].to_list()[1] == long
+@pytest.mark.parametrize("length", [900_000, 1_048_576, 1_200_000, 5_000_000, 20_000_000])
+def test_a_row_is_read_up_to_a_bound_and_set_aside_beyond_it(tmp_path, length):
+    long = "M" * length
+    table, report = imported(tmp_path, csv(row("A"), row("B", model=long), row("C")))
+    if length < 1_000_000:
+        assert table["model"].to_list()[1] == long
+        return
+    assert table["serial_number"].to_list() == ["A", "C"]
+    assert (report.rows_in, report.rows_rejected) == (3, 1)
+    (reject,) = rejects(tmp_path)
+    whole = len(row("B", model=long))
+    assert reject["line"] == "3"
+    assert reject["reason"] == f"{whole:,} bytes long, a row has at most 1,048,576"
+    assert reject["row"] == row("B", model=long)[:4096]
+
+
+def test_so_many_rows_set_aside_are_summed_up(tmp_path):
+    bad = ["x", *["1,2"] * 29_999, *["x"] * 10_000]
+    table, report = imported(tmp_path, csv(row("A"), *bad, row(""), row("B")))
+    assert table["serial_number"].to_list() == ["A", "B"]
+    assert (report.rows_in, report.rows_rejected) == (40_003, 40_001)
+    listed = rejects(tmp_path)
+    assert sum(int(each["rows"]) for each in listed) == 40_001
+    assert [(each["line"], each["rows"], each["reason"]) for each in listed[10_000:]] == [
+        ("10003", "20000", "2 fields, the header has 9 (so are 20,000 rows up to line 30002)"),
+        ("30003", "10000", "1 fields, the header has 9 (so are 10,000 rows up to line 40002)"),
+        ("40003", "1", "no serial number (so are 1 rows up to line 40003)"),
+    ]
+    (day,) = imported_days(tmp_path / "out")
+    assert day.rows_listed == 40_001
 
 
 def test_new_columns_stay_as_text_and_are_named(tmp_path):
@@ -252,8 +289,54 @@ def test_a_zip_changed_since_it_was_scanned_is_an_error(tmp_path, method):
     archive = scan(path)
     for damaged in (b"", b"PK", path.read_bytes()[:200], b"\xff" * path.stat().st_size):
         path.write_bytes(damaged)
-        with pytest.raises(DataError, match="fetch it again"):
+        with pytest.raises(ReplacedError, match=r"data_Q1_2018\.zip was replaced or changed"):
             import_days(archive, [DAY], tmp_path / "out", ORIGIN)
+    path.unlink()
+    with pytest.raises(DataError, match=r"data_Q1_2018\.zip is not there any more"):
+        import_days(archive, [DAY], tmp_path / "out", ORIGIN)
+
+
+@pytest.mark.parametrize("inode", ["the same", "another"])
+def test_a_zip_replaced_while_it_is_read_is_an_error_and_not_half_of_each(tmp_path, inode):
+    path, days = many_days(tmp_path)
+    archive = scan(path)
+    content = path.read_bytes()
+
+    class Replacing(Interrupting):
+        def advance(self, _count: int) -> None:
+            if inode == "the same":
+                path.write_bytes(content)
+            else:
+                (tmp_path / "new").write_bytes(content)
+                (tmp_path / "new").replace(path)
+
+    with progress.listening(Replacing()), pytest.raises(ReplacedError):
+        import_days(archive, days, tmp_path / "out", ORIGIN, workers=1)
+    assert len(import_days(scan(path), days, tmp_path / "out", ORIGIN)) == len(days)
+
+
+def test_a_bad_day_costs_that_day_only(tmp_path):
+    path, days = many_days(tmp_path, 6)
+    import_days(scan(path), days, tmp_path / "out", ORIGIN)
+    contents = {day: csv(row(f"S{day}")) for day in days}
+    contents[days[1]] = b"date,model\n1,2\n"
+    write_zip(path, contents)
+    with zipfile.ZipFile(path) as file:
+        start = file.getinfo(f"{days[4]}.csv").header_offset + 60
+    damaged = bytearray(path.read_bytes())
+    damaged[start] ^= 0xFF
+    path.write_bytes(damaged)
+    with pytest.raises(ImportFailedError) as error:
+        import_days(scan(path), days, tmp_path / "out", ORIGIN)
+    assert set(error.value.failed) == {days[1], days[4]}
+    good = [day for day in days if day not in error.value.failed]
+    assert [report.day for report in error.value.reports] == good
+    assert sorted(p.stem for p in (tmp_path / "out").glob("*.parquet")) == list(map(str, good))
+    assert str(error.value).startswith("2 days could not be imported. The other 4 days were")
+    for day in (days[1], days[4]):
+        assert f"{path}: {day}.csv" in str(error.value)
+    again = pickle.loads(pickle.dumps(error.value))
+    assert str(again) == str(error.value)
 
 
 def test_files_say_what_they_are(tmp_path):
@@ -343,27 +426,23 @@ def test_content_stays_as_it_was_when_first_written(tmp_path):
     assert digest == "74d27b6a4d683d05580a717aa42f142a791fefbc4fd47e53c85ac8e76884076d"
 
 
-REAL = SHARED / "data"
-real = pytest.mark.skipif(not REAL.is_dir(), reason=f"the real data are not in {REAL}")
-
-
-@real
-def test_forty_real_days_give_the_known_counts_of_every_model(tmp_path):
-    archive = scan(REAL / "data_2013.zip")
+@pytest.mark.parametrize(("path", "models"), FORTY_DAYS)
+def test_forty_real_days_give_the_known_counts_of_every_model(tmp_path, path, models):
+    archive = scan(path)
     days = archive.days(date(2013, 4, 1))
     reports = import_days(archive, days, tmp_path, ORIGIN)
+    golden = pl.read_csv(models)
     assert len(reports) == 40
-    assert sum(report.rows_in for report in reports) == 868_524
+    assert sum(report.rows_in for report in reports) == golden["drive_days"].sum()
     assert sum(report.rows_rejected for report in reports) == 0
     assert sum(report.failures for report in reports) == 120
-    golden = pl.read_csv(SHARED / "facts" / "fleet" / "golden_afr_2013-04-10_2013-05-19.csv")
     counted = (
         pl.scan_parquet(tmp_path / "*.parquet")
         .group_by("model")
         .agg(
             drive_days=pl.len().cast(pl.Int64),
             failures=pl.col("failure").cast(pl.Int64).sum(),
-            distinct_serials=pl.col("serial_number").n_unique().cast(pl.Int64),
+            drives_seen=pl.col("serial_number").n_unique().cast(pl.Int64),
         )
         .sort("model")
         .collect()
@@ -371,19 +450,16 @@ def test_forty_real_days_give_the_known_counts_of_every_model(tmp_path):
     assert counted.equals(golden.select(counted.columns).sort("model"))
 
 
-@real
-@pytest.mark.parametrize(
-    ("name", "columns"),
-    [
-        ("data_Q1_2020.zip", 131),
-        ("data_Q3_2021.zip", 169),
-        ("data_Q2_2023.zip", 186),
-        ("data_Q2_2024.zip", 197),
-    ],
-)
-def test_real_rows_of_later_eras_keep_all_their_columns_and_values(tmp_path, name, columns):
-    archive = scan(REAL / "failure_rows" / name)
-    days = list(archive.members)[::20]
+@pytest.mark.parametrize("path", FAILURES, ids=lambda path: path.stem)
+def test_real_rows_of_later_eras_keep_all_their_columns_and_values(tmp_path, path):
+    known = {
+        row["date"]: (int(row["columns"]), int(row["rows"]), int(row["failures"]))
+        for row in rows_of(DATA / "failures" / "days.csv")
+        if row["zip"] == path.name
+    }
+    archive = scan(path)
+    days = sorted(archive.members)
+    assert [str(day) for day in days] == sorted(known)
     reports = import_days(archive, days, tmp_path, ORIGIN)
     with zipfile.ZipFile(archive.path) as file:
         for day, report in zip(days, reports, strict=True):
@@ -391,26 +467,11 @@ def test_real_rows_of_later_eras_keep_all_their_columns_and_values(tmp_path, nam
             text = pl.read_csv(file.read(archive.members[day].name), infer_schema=False)
             assert table.columns == text.columns
             assert table.with_columns(pl.all().cast(pl.String)).equals(text)
-            assert (report.columns, report.unknown_columns) == (columns, [])
-            assert report.rows_kept == report.failures == text.height
+            assert (report.columns, report.rows_kept, report.failures) == known[str(day)]
+            assert report.unknown_columns == []
 
 
-number_text = st.one_of(
-    st.just(""),
-    st.integers(-(2**70), 2**70).map(str),
-    st.integers(-5, 300).map(str),
-    st.sampled_from(["1.5E+08", "4e3", "x", " 7", "7 ", "007", "1.0", "-", "+3", " "]),
-)
 clean_number = st.one_of(st.just(""), st.integers(-300, 300).map(str), st.just("007"))
-anything = st.builds(
-    row,
-    serial=st.sampled_from([*"ABCDEFGH", "", " "]),
-    model=st.sampled_from(["ST1", "WDC  X", "", "é"]),
-    capacity=number_text,
-    failure=st.sampled_from(["0", "1", "0", "1", "", "2", "x", "00"]),
-    smart=st.lists(number_text, min_size=3, max_size=5).map(",".join),
-    day=st.sampled_from(["2018-02-25", "2/25/18", "2018-02-24", ""]),
-)
 sound = st.builds(
     row,
     serial=st.uuids().map(str),
@@ -422,44 +483,14 @@ sound = st.builds(
 line_end = st.sampled_from(["\n", "\r\n", "\r"])
 
 
-@settings(max_examples=150, deadline=None)
-@given(lines=st.lists(anything | sound | st.just(""), max_size=12), end=line_end)
-def test_every_row_is_kept_as_it_is_or_set_aside(tmp_path_factory, lines, end):
-    folder = tmp_path_factory.mktemp("zip")
-    table, report = imported(folder, csv(*lines, end=end))
-    set_aside = rejects(folder) if report.rows_rejected else []
-    assert report.rows_in == sum(map(bool, lines))
-    assert all(lines[int(reject["line"]) - 2] == reject["row"] for reject in set_aside)
-    gone = {int(reject["line"]) - 2 for reject in set_aside}
-    kept = [line.split(",") for at, line in enumerate(lines) if line and at not in gone]
-    assert table.height == len(kept)
-    blanked = 0
-    for fields, values in zip(kept, table.rows(), strict=True):
-        day, serial, model, *numbers = values
-        assert (day, serial, model) == (DAY, fields[1], fields[2])
-        bounds = [2**63, 2**7, 2**15, 2**63, 2**15, 2**63]
-        for text, value, bound in zip(fields[3:], numbers, bounds, strict=True):
-            try:
-                expected = int(text)
-            except ValueError:
-                expected = None
-            if expected is not None and not -bound <= expected < bound:
-                expected = None
-            blanked += expected is None and text.strip() != ""
-            assert value == expected
-    assert blanked == sum(report.rounded_numbers.values()) + sum(report.unusable_numbers.values())
-    assert table["serial_number"].is_unique().all()
-    assert report.failures == table["failure"].sum()
-
-
 @settings(max_examples=50, deadline=None)
 @given(lines=st.lists(sound, max_size=12, unique=True), end=line_end)
 def test_the_fast_and_the_careful_reader_agree_on_clean_files(tmp_path_factory, lines, end):
     path = tmp_path_factory.mktemp("zip") / "data_Q1_2018.zip"
     member = scan(write_zip(path, {DAY: csv(*lines, end=end)})).members[DAY]
-    with MemberStream(path, member, threading.Event()) as stream:
+    with MemberStream(member) as stream:
         fast = read_clean(stream, DAY)
-    with MemberStream(path, member, threading.Event()) as stream:
+    with MemberStream(member) as stream:
         careful = read_with_care(stream, DAY)
     assert fast is not None
     assert fast.table.equals(careful.table)

@@ -31,7 +31,6 @@ from backblaze_assets.drive_stats.models import clean_model
 from backblaze_assets.drive_stats.quarters import quarter_of
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.origin import Origin
-from backblaze_assets_tests.benchmarks.harness import SHARED
 from backblaze_assets_tests.drive_stats.raw import (
     Row,
     by_quarter,
@@ -39,6 +38,7 @@ from backblaze_assets_tests.drive_stats.raw import (
     made_up_fleet,
     write_days,
 )
+from backblaze_assets_tests.real_data import DATA, SHARED, SOME_DRIVES, needs, rows_of
 
 ORIGIN = Origin("drive_lifetimes", "2013-04-01", "code")
 FIRST = date(2013, 9, 27)
@@ -481,12 +481,20 @@ def imported(archives: list[Path], folder: Path) -> dict[date, Path]:
     return paths
 
 
+def test_lives_of_real_drives_equal_an_independent_count(tmp_path):
+    history = folded(imported([SOME_DRIVES], tmp_path))
+    known = rows_of(DATA / "forty_days" / "drives.csv")
+    found = history.drives.select(pl.col(list(known[0])).cast(pl.String).fill_null(""))
+    assert found.sort("serial_number").to_dicts() == known
+
+
+FLEET_HISTORY = SHARED / "tools" / "fleet_history.py"
+
+
 @pytest.mark.slow
+@needs(FLEET_HISTORY)
 def test_lives_of_the_real_drives_add_up_to_the_fleet_they_were_written_from(tmp_path):
-    tool = SHARED / "tools" / "fleet_history.py"
-    if not tool.exists():
-        pytest.skip(f"{tool} and the table beside it are needed to write the zips")
-    subprocess.run([sys.executable, tool, tmp_path, "--fraction", "0.01"], check=True)
+    subprocess.run([sys.executable, FLEET_HISTORY, tmp_path, "--fraction", "0.01"], check=True)
     history = folded(imported(sorted(tmp_path.glob("*.zip")), tmp_path / "raw"))
     fleet = pl.read_parquet(SHARED / "data" / "fleet_2013_2016.parquet")
     fleet = fleet.filter(pl.col("serial_number").is_in(history.drives["serial_number"].implode()))

@@ -1,10 +1,8 @@
-import os
-import time
 from pathlib import Path
 
 import pytest
 
-from backblaze_assets.files.atomic import STALE_S, atomic_path, remove_unfinished, write_atomic
+from backblaze_assets.files.atomic import atomic_path, remove_unfinished, write_atomic
 
 
 def names(folder: Path) -> list[str]:
@@ -47,13 +45,9 @@ def test_a_failure_in_a_folder_leaves_the_old_one(tmp_path):
     assert names(tmp_path) == ["folder"]
 
 
-def test_what_killed_processes_left_is_removed_and_work_at_hand_is_not(tmp_path):
-    for name in (".tmp-1-old.mp4", ".tmp-2-new.mp4", "old.mp4"):
-        write_atomic(tmp_path / "clips" / name, b"half")
-    (tmp_path / "clips" / ".tmp-3-old").mkdir()
-    (tmp_path / "clips" / ".tmp-3-old" / "part").touch()
-    long_ago = time.time() - STALE_S - 60
-    for name in (".tmp-1-old.mp4", ".tmp-3-old", "old.mp4"):
-        os.utime(tmp_path / "clips" / name, (long_ago, long_ago))
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
+    write_atomic(tmp_path / "clips" / ".tmp-1-old.mp4", b"half")
+    write_atomic(tmp_path / "clips" / "old.mp4", b"whole")
+    write_atomic(tmp_path / "clips" / ".tmp-3-old" / "part", b"half")
     remove_unfinished(tmp_path)
-    assert names(tmp_path / "clips") == [".tmp-2-new.mp4", "old.mp4"]
+    assert names(tmp_path / "clips") == ["old.mp4"]

@@ -6,6 +6,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from backblaze_assets.drive_stats.lifetimes import CAPACITY_SCHEMA, Lifetimes
+from backblaze_assets.drive_stats.quarters import next_quarter, quarter_of
+from backblaze_assets.film.layout import FilmLayout, extend
+from backblaze_assets.film.style import Style
+
 START = date(2013, 4, 10)
 TB = 10**12
 
@@ -81,6 +86,75 @@ def calendar(
         in_zip=~pl.col("date").is_in(list(missing)),
         synthetic=synthetic,
     )
+
+
+def lifetimes(drives: pl.DataFrame, days: pl.DataFrame) -> Lifetimes:
+    """The tables of `drive_lifetimes` in which no drive changes its model."""
+    end = days["date"][-1]
+    last = pl.coalesce("failed_on", pl.col("removed_on") - pl.duration(days=1), pl.lit(end))
+    drives = drives.with_columns(
+        last_seen=last,
+        failures=pl.col("failed_on").is_not_null().cast(pl.Int16),
+        power_on_hours=pl.lit(None, pl.Int64),
+        hours_on=pl.lit(None, pl.Date),
+    ).with_columns(
+        drive_days=((pl.col("last_seen") - pl.col("first_seen")).dt.total_days() + 1).cast(pl.Int32)
+    )
+    spells = drives.select(
+        "serial_number", "model", "first_seen", "last_seen", "drive_days", "failures"
+    ).sort("first_seen", "serial_number", "model")
+    capacities = (
+        drives.group_by("model", "capacity_bytes")
+        .agg(rows=pl.len().cast(pl.Int64))
+        .sort("model", "capacity_bytes")
+        .select(CAPACITY_SCHEMA.names())
+    )
+    return Lifetimes(drives, spells, days, capacities)
+
+
+def daily(drives: pl.DataFrame, last: date) -> pl.DataFrame:
+    """Rows of `daily_stats`: every drive reports on every day from its first to its last."""
+    end = pl.coalesce("failed_on", pl.col("removed_on") - pl.duration(days=1), pl.lit(last))
+    rows = (
+        drives.select(
+            "model",
+            "failed_on",
+            date=pl.date_ranges("first_seen", pl.min_horizontal(end, pl.lit(last))),
+        )
+        .explode("date")
+        .drop_nulls("date")
+        .group_by("date", "model")
+        .agg(
+            drives=pl.len().cast(pl.Int64),
+            failures=(pl.col("failed_on") == pl.col("date")).sum().cast(pl.Int64),
+        )
+    )
+    return rows.sort("date", "model")
+
+
+def quarters(first: date, last: date) -> list[date]:
+    """First days of the quarters that `first` to `last` are in."""
+    found = [quarter_of(first)]
+    while next_quarter(found[-1]) <= last:
+        found.append(next_quarter(found[-1]))
+    return found
+
+
+def history(
+    drives: pl.DataFrame, last: date, style: Style, rows: pl.DataFrame | None = None, **calendar_of
+) -> list[tuple[pl.DataFrame, FilmLayout]]:
+    """The table of drives and the layout of each quarter, as they were known at its end."""
+    rows = daily(drives, last) if rows is None else rows
+    found: list[tuple[pl.DataFrame, FilmLayout]] = []
+    for quarter in quarters(START, last):
+        end = min(last, next_quarter(quarter) - timedelta(days=1))
+        known, days = known_on(drives, end), calendar(end, **calendar_of)
+        previous = found[-1][1] if found else None
+        layout = extend(
+            previous, quarter, lifetimes(known, days), rows.filter(pl.col("date") <= end), style
+        )
+        found.append((known, layout))
+    return found
 
 
 def write_lifetimes(folder: Path, drives: pl.DataFrame, days: pl.DataFrame) -> Path:

@@ -12,7 +12,7 @@ from backblaze_assets.film.encode import encode_clip
 from backblaze_assets.film.style import Style
 
 DAY = date(2016, 4, 1)
-STYLE = replace(Style.named("1080p"), closing_frames=3)
+STYLE = replace(Style.named("1080p"), title_frames=1, closing_frames=1, end_frames=1)
 """As the film, with less to draw."""
 
 

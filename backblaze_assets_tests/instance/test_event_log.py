@@ -16,9 +16,10 @@ import sqlalchemy
 from dagster._core.events import AssetObservationData, DagsterEvent, StepMaterializationData
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
-from backblaze_assets.instance import event_log
-from backblaze_assets.instance.event_log import BatchedEventLog, Storage, unfit
+from backblaze_assets.instance import storage
+from backblaze_assets.instance.event_log import BatchedEventLog
 from backblaze_assets.instance.records import latest_materializations
+from backblaze_assets.instance.storage import Storage, unfit
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 DAYS = dg.DailyPartitionsDefinition("2013-04-10", end_date="2014-04-10")
@@ -46,15 +47,15 @@ def definitions() -> tuple[dg.AssetsDefinition, dg.AssetsDefinition, dg.AssetChe
 
 @contextmanager
 def instance_in(folder: Path, *, batched: bool = True) -> Iterator[dg.DagsterInstance]:
-    storage = {
-        "module": "backblaze_assets.event_log"
+    custom = {
+        "module": "backblaze_assets.instance.storage"
         if batched
         else "dagster._core.storage.sqlite_storage",
         "class": "Storage" if batched else "DagsterSqliteStorage",
         "config": {"base_dir": str(folder)},
     }
     folder.mkdir(exist_ok=True)
-    with dg.instance_for_test(overrides={"storage": {"custom": storage}}) as instance:
+    with dg.instance_for_test(overrides={"storage": {"custom": custom}}) as instance:
         expected = BatchedEventLog if batched else SqliteEventLogStorage
         assert type(instance.event_log_storage) is expected
         yield instance
@@ -215,8 +216,8 @@ def test_schema_of_an_older_dagster_is_left_alone(tmp_path: Path) -> None:
 
 CHILD = """
 import os, signal, sys
-from backblaze_assets.instance.event_log import Storage
-from backblaze_assets_tests.test_event_log import KEYS, materialized
+from backblaze_assets.instance.storage import Storage
+from backblaze_assets_tests.instance.test_event_log import KEYS, materialized
 folder, run, moment = sys.argv[1:]
 print("ready", flush=True)
 sys.stdin.readline()
@@ -299,10 +300,10 @@ def test_no_files_stay_open(tmp_path: Path) -> None:
 def test_untested_dagster_gets_its_own_storage_and_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_log, "TESTED", "0.1.")
+    monkeypatch.setattr(storage, "TESTED", "0.1.")
     with pytest.warns(UserWarning, match="Dagster .* is not one of 0.1.*one by one"):
-        storage = Storage(str(tmp_path))
-    assert type(storage.event_log_storage) is SqliteEventLogStorage
+        opened = Storage(str(tmp_path))
+    assert type(opened.event_log_storage) is SqliteEventLogStorage
 
 
 def test_changed_methods_are_noticed() -> None:

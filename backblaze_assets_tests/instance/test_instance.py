@@ -1,7 +1,6 @@
 """One instance for every command, found by environment, settings and current folder."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,18 +8,23 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
-from click.testing import CliRunner
-from dagster._cli import cli
 from dagster._core.events import DagsterEvent, EngineEventData
-from dagster._core.instance.ref import InstanceRef
+from dagster._core.launcher import WorkerStatus
 from dotenv import dotenv_values
 
-from backblaze_assets import dagster_cli
 from backblaze_assets.errors import DataError
+from backblaze_assets.instance import opening
 from backblaze_assets.instance.event_log import BatchedEventLog
-from backblaze_assets.instance.opening import SETTINGS, environment, home, open_instance
+from backblaze_assets.instance.opening import (
+    environment,
+    home,
+    look_at_instance,
+    open_instance,
+    settings_file,
+)
+from backblaze_assets.instance.records import latest_materializations
 from backblaze_assets.instance.run_launcher import LocalRunLauncher, fail_dead_runs
-from backblaze_assets_tests.benchmarks.harness import REPOSITORY
+from backblaze_assets_tests.real_data import REPOSITORY
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::dagster.BetaWarning"),
@@ -40,14 +44,6 @@ def bare_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "")  # so that it is put back as it was
         monkeypatch.delenv(name)
     monkeypatch.delenv("BACKBLAZE_DATA", raising=False)
-
-
-@pytest.fixture
-def checkout() -> Path:
-    """The current folder with the files of a checkout that Dagster reads."""
-    for name in ("dagster.yaml", ".env"):
-        shutil.copy(REPOSITORY / name, name)
-    return Path.cwd()
 
 
 def test_instance_lies_in_the_data_folder(tmp_path: Path) -> None:
@@ -96,60 +92,64 @@ def test_unusable_dagster_home_is_explained(value: str, monkeypatch: pytest.Monk
         pass
 
 
-def test_settings_of_the_current_folder_are_used(tmp_path: Path) -> None:
-    ours = SETTINGS.read_text(encoding="utf-8")
-    changed = ours.replace("max_concurrent_runs: 2", "max_concurrent_runs: 5")
-    Path("dagster.yaml").write_text(changed, encoding="utf-8")
-    with open_instance(tmp_path / "data") as instance:
-        assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 5
-    Path("dagster.yaml").unlink()
-    with open_instance(tmp_path / "data") as instance:
-        assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 2
+def test_settings_of_the_current_folder_are_not_looked_at(tmp_path: Path) -> None:
+    Path("dagster.yaml").write_text("telemetry: {enabled: true}\n", encoding="utf-8")
+    for _ in range(2):
+        with open_instance(tmp_path / "data") as instance:
+            assert type(instance.event_log_storage) is BatchedEventLog
+            assert not instance.telemetry_enabled
+    written = tmp_path / "data" / "dagster" / "dagster.yaml"
+    assert written.read_bytes() == settings_file().read_bytes()
 
 
-@needs_checkout
-def test_package_carries_the_settings_of_the_repository() -> None:
-    assert SETTINGS.read_bytes() == (REPOSITORY / "dagster.yaml").read_bytes()
+def test_settings_of_an_older_version_are_replaced(tmp_path: Path) -> None:
+    written = tmp_path / "data" / "dagster" / "dagster.yaml"
+    written.parent.mkdir(parents=True)
+    written.write_text("telemetry: {enabled: true}\n", encoding="utf-8")
+    with open_instance(tmp_path / "data") as instance:
+        assert not instance.telemetry_enabled
+
+
+def test_looking_makes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with look_at_instance(tmp_path / "data") as instance:
+        assert instance.get_runs_count() == 0
+    assert not list((tmp_path / "data").iterdir())
+
+
+def test_looking_sees_what_is_recorded_even_from_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_instance(tmp_path / "data") as instance:
+        run = dg.materialize([trivial], instance=instance)
+    for read_only in (False, True):
+        monkeypatch.setattr(opening, "is_read_only", lambda _, answer=read_only: answer)
+        with look_at_instance(tmp_path / "data") as instance:
+            assert [it.run_id for it in instance.get_runs()] == [run.run_id]
+            records = latest_materializations(instance, dg.AssetKey("trivial"))
+            assert [record.run_id for record in records.values()] == [run.run_id]
+            where = Path(str(instance.root_directory))
+            assert where.is_relative_to(tmp_path) is not read_only
 
 
 @needs_checkout
 def test_environment_comes_before_the_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
     values = dotenv_values(REPOSITORY / ".env")
     assert values["BACKBLAZE_INSTANCE"] == "data/dagster"
-    assert values["DAGSTER_EVENT_BATCH_SIZE"] == "1000"
     monkeypatch.setenv("BACKBLAZE_DATA", "/else where")
-    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "10")
     values = dotenv_values(REPOSITORY / ".env")
     assert values["BACKBLAZE_INSTANCE"] == "/else where/dagster"
     assert values["BACKBLAZE_LOGS"] == "/else where/dagster/storage"
-    assert values["DAGSTER_EVENT_BATCH_SIZE"] == "10"
 
 
 @needs_checkout
-@pytest.mark.usefixtures("checkout")
-def test_env_file_sets_what_the_settings_ask_for() -> None:
-    """Both ways to the settings, by `.env` and by `environment`, lead to the same paths."""
-    asked = {
-        item["env"]
-        for item in _mappings(yaml.safe_load(Path("dagster.yaml").read_text()))
-        if "env" in item
-    }
-    assert asked <= set(dotenv_values(".env"))
-    written = Path(environment(Path("data"))["DAGSTER_HOME"], "dagster.yaml")
-    assert not any("env" in item for item in _mappings(yaml.safe_load(written.read_text())))
-    assert InstanceRef.from_dir(str(written.parent)).settings["nux"] == {"enabled": False}
-
-
-@needs_checkout
-def test_dagster_asset_materialize_needs_no_flags(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dagster_cli, "DEFINITIONS", __name__)
-    result = CliRunner().invoke(cli, ["asset", "materialize", "--select", "trivial"])
-    assert result.exit_code == 0, result.output
-    with open_instance(checkout / "data") as instance:
-        assert len(instance.get_runs()) == 1
-    assert not list(checkout.glob(".tmp_dagster_home_*"))
+def test_both_ways_set_what_the_settings_ask_for(tmp_path: Path) -> None:
+    """Dagster's own commands get the variables from `.env`, ours by `environment`."""
+    settings = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text(encoding="utf-8"))
+    asked = {str(item["env"]) for item in _mappings(settings) if "env" in item}
+    assert asked
+    assert asked <= set(dotenv_values(REPOSITORY / ".env"))
+    assert asked <= set(environment(tmp_path / "data"))
 
 
 @pytest.fixture
@@ -160,21 +160,37 @@ def gone() -> int:
     return process.pid
 
 
-def test_dead_runs_are_ended_and_free_their_pool(tmp_path: Path, gone: int) -> None:
+def test_dead_runs_are_ended(tmp_path: Path, gone: int) -> None:
     with open_instance(tmp_path / "data") as instance:
         dead, alive = (started_run(instance, pid) for pid in (gone, os.getpid()))
-        log = instance.event_log_storage
-        log.initialize_concurrency_limit_to_default("render")
-        assert log.claim_concurrency_slot("render", dead, "step").is_claimed
-        assert not log.claim_concurrency_slot("render", alive, "step").is_claimed
         assert fail_dead_runs(instance) == [dead]
-        assert log.claim_concurrency_slot("render", alive, "step").is_claimed
         statuses = [instance.get_run_by_id(run_id) for run_id in (dead, alive)]
         assert [run.status for run in statuses if run] == [
             dg.DagsterRunStatus.FAILURE,
             dg.DagsterRunStatus.STARTED,
         ]
         assert fail_dead_runs(instance) == []
+
+
+def test_opening_the_instance_ends_dead_runs(tmp_path: Path, gone: int) -> None:
+    with open_instance(tmp_path / "data") as instance:
+        dead = started_run(instance, gone)
+    with open_instance(tmp_path / "data") as instance:
+        run = instance.get_run_by_id(dead)
+        assert run is not None
+        assert run.status is dg.DagsterRunStatus.FAILURE
+
+
+def test_run_monitoring_learns_whether_the_process_is_there(tmp_path: Path, gone: int) -> None:
+    with open_instance(tmp_path / "data") as instance:
+        launcher = instance.run_launcher
+        assert launcher.supports_check_run_worker_health
+        health = []
+        for pid in (gone, os.getpid()):
+            run = instance.get_run_by_id(started_run(instance, pid))
+            assert run is not None
+            health.append(launcher.check_run_worker_health(run).status)
+    assert health == [WorkerStatus.FAILED, WorkerStatus.RUNNING]
 
 
 def test_runs_of_another_launcher_are_left_alone(gone: int) -> None:
@@ -202,6 +218,3 @@ def _mappings(value: object) -> list[dict[str, object]]:
 
 @dg.asset
 def trivial() -> None: ...
-
-
-defs = dg.Definitions([trivial])

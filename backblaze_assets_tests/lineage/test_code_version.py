@@ -1,62 +1,179 @@
+"""Which changes of the code make which assets out of date: those whose content they shape."""
+
 import shutil
 from pathlib import Path
 
 import pytest
 
-from backblaze_assets.lineage.code_version import version_below
+from backblaze_assets.graph import GRAPH
+from backblaze_assets.lineage.code_version import PACKAGE, code_version, version_below
+
+
+class Copy:
+    """A copy of the package, to be edited once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def edit(self, name: str, old: str | bytes, new: str | bytes) -> None:
+        """Replace what stands exactly once in a file."""
+        path = self.folder / name
+        content = path.read_bytes()
+        before, after = (it.encode() if isinstance(it, str) else it for it in (old, new))
+        assert content.count(before) == 1, (name, old)
+        path.write_bytes(content.replace(before, after))
+
+    def out_of_date(self) -> set[str]:
+        """Assets that have another version than the package itself."""
+        return {name for name in GRAPH if version_below(self.folder, name) != code_version(name)}
 
 
 @pytest.fixture
-def package(tmp_path: Path) -> Path:
-    folder = tmp_path / "backblaze_assets"
-    (folder / "drive_stats").mkdir(parents=True)
-    (folder / "drive_stats" / "__init__.py").write_text("")
-    (folder / "drive_stats" / "afr.py").write_text(
-        "from backblaze_assets.drive_stats import rules\n\n\n"
-        "def afr(n):\n    return rules.scale * n\n"
-    )
-    (folder / "drive_stats" / "rules.py").write_text("scale = 365\n")
-    (folder / "drive_stats" / "other.py").write_text("x = 1\n")
-    (folder / "progress.py").write_text("y = 1\n")
-    return folder
+def copy(tmp_path: Path) -> Copy:
+    folder = tmp_path / PACKAGE.name
+    shutil.copytree(PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return Copy(folder)
 
 
-def version(package: Path, name: str = "drive_stats.afr") -> str:
-    # Modules are cached by path; a copy elsewhere is read anew.
-    copy = package.parent / f"copy{len(list(package.parent.iterdir()))}" / "backblaze_assets"
-    shutil.copytree(package, copy)
-    return version_below(copy, [name])
-
-
-def test_a_changed_rule_in_an_imported_module_changes_the_version(package):
-    before = version(package)
-    (package / "drive_stats" / "rules.py").write_text("scale = 366\n")
-    assert version(package) != before
+def test_a_copy_has_the_versions_of_the_package(copy):
+    assert copy.out_of_date() == set()
+    assert len({code_version(name) for name in GRAPH}) == len(GRAPH)
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
+    ("name", "old", "new", "expected"),
     [
-        ("drive_stats/rules.py", '"""What for."""\n\nscale = 365  # days\n'),
-        ("drive_stats/other.py", "x = 2\n"),
-        ("drive_stats/afr.py", None),
+        # How an asset chooses, orders and hands on its inputs.
+        (
+            "assets/movie.py",
+            'clips = list(part.inputs["movie_clip"].values())',
+            'clips = list(part.inputs["movie_clip"].values())[::-1]',
+            {"movie"},
+        ),
+        (
+            "assets/afr_table.py",
+            'part.inputs["daily_stats"].items()}',
+            'list(part.inputs["daily_stats"].items())[-2:]}',
+            {"afr_table"},
+        ),
+        ("assets/drive_lifetimes.py", 'bool(facts["synthetic"])', "False", {"drive_lifetimes"}),
+        ("assets/daily_stats.py", "if path.exists() else None", "", {"daily_stats"}),
+        ("assets/raw_quarter.py", "_remove_others(part.path, days)", "pass", {"raw_quarter"}),
+        # What the function that makes an asset uses of its own module.
+        (
+            "assets/drive_lifetimes.py",
+            '("drives", "spells", "days", "capacities")',
+            '("drives", "spells", "days")',
+            {"drive_lifetimes"},
+        ),
+        (
+            "assets/frames.py",
+            "groupby(parts, key=lambda part: quarter_of(part.day))",
+            "groupby(parts, key=lambda part: part.day)",
+            {"frames"},
+        ),
+        # Modules and constants of the domain.
+        ("drive_stats/afr.py", "DAYS_PER_YEAR = 365", "DAYS_PER_YEAR = 366", {"afr_table"}),
+        ("film/encode.py", "def join_clips(", "ONE_MORE = 1\n\n\ndef join_clips(", None),
+        ("film/layout.py", "class Layout:", "class Layout:\n    one_more = 1\n", None),
     ],
 )
-def test_comments_docstrings_and_unrelated_modules_do_not_count(package, name, text):
-    before = version(package)
-    path = package / name
-    path.write_text(text or path.read_text().replace("(n):", '(n):\n    """Rate."""\n    # Why.'))
-    assert version(package) == before
+def test_code_that_shapes_content_makes_exactly_its_assets_out_of_date(
+    copy, name, old, new, expected
+):
+    copy.edit(name, old, new)
+    film = {
+        "film/encode.py": {"movie_clip", "movie"},
+        "film/layout.py": {"film_layout", "frames", "movie"},
+    }
+    assert copy.out_of_date() == (expected or film[name])
 
 
-def test_an_unknown_module_is_an_error(package):
-    with pytest.raises(ValueError, match=r"no module drive_stats\.nowhere"):
-        version_below(package, ["drive_stats.nowhere"])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("drive_stats/daily_csv.py", {"raw_quarter"}),
+        ("drive_stats/tally.py", {"drive_lifetimes", "afr_table", "film_layout"}),
+        ("film/rings.py", {"frames", "movie"}),
+        # What judges results does not shape them, nor does what carries them around.
+        ("drive_stats/quality.py", set()),
+        ("drive_stats/import_quality.py", set()),
+        ("drive_stats/demo.py", set()),
+        ("drive_stats/download.py", set()),
+        ("film/quality.py", set()),
+        ("lineage/step.py", set()),
+        ("lineage/status.py", set()),
+        ("files/atomic.py", set()),
+        ("work/processes.py", set()),
+        ("instance/records.py", set()),
+        ("automation/keep_up_to_date.py", set()),
+        ("cli/update.py", set()),
+        ("graph.py", set()),
+        ("partitions.py", set()),
+    ],
+)
+def test_one_more_statement_in_a_module(copy, name, expected):
+    path = copy.folder / name
+    path.write_text(path.read_text("utf-8") + "\nONE_MORE = 1\n", "utf-8")
+    assert copy.out_of_date() == expected
 
 
-def test_data_files_count(package):
-    font = package / "drive_stats" / "font.ttf"
-    font.write_bytes(b"one")
-    before = version(package, "drive_stats/font.ttf")
-    font.write_bytes(b"two")
-    assert version(package, "drive_stats/font.ttf") != before
+def test_a_byte_of_a_font_makes_everything_out_of_date_that_is_drawn(copy):
+    font = copy.folder / "film" / "fonts" / "Roboto-Light.ttf"
+    content = bytearray(font.read_bytes())
+    content[-1] ^= 1
+    font.write_bytes(content)
+    assert copy.out_of_date() == {"frames", "movie"}
+
+
+@pytest.mark.parametrize("name", ["drive_stats/published.csv", "drive_stats/archives.csv"])
+def test_tables_that_only_checks_and_downloads_read_make_nothing_out_of_date(copy, name):
+    path = copy.folder / name
+    path.write_bytes(path.read_bytes() + b"\n")
+    assert copy.out_of_date() == set()
+
+
+@pytest.mark.parametrize("asset", GRAPH)
+def test_what_is_told_of_a_result_and_its_checks_do_not_count(copy, asset):
+    path = copy.folder / "assets" / f"{asset}.py"
+    text = path.read_text("utf-8")
+    head, found, tail = text.partition("\ndef metadata(")
+    assert found
+    # Another first statement of `metadata`, one more check, and other constants for both.
+    signature, colon, body = tail.partition(":\n    ")
+    assert colon
+    text = f"{head}{found}{signature}{colon}print()\n    {body}"
+    text += "\n\ndef one_more(scope):\n    return TOLD\n\n\nTOLD, CHECKS, COLUMNS = 1, (), None\n"
+    path.write_text(text, "utf-8")
+    assert copy.out_of_date() == set()
+
+
+def test_comments_docstrings_and_formatting_make_nothing_out_of_date(copy):
+    for path in copy.folder.rglob("*.py"):
+        text = path.read_text("utf-8").replace("\n\n\n", "\n\n# Why.\n\n\n\n")
+        path.write_text(f'"""Another docstring."""\n{text}\n# The end.\n', "utf-8")
+    assert copy.out_of_date() == set()
+
+
+def test_a_module_that_an_asset_begins_to_use_counts(copy):
+    (copy.folder / "drive_stats" / "fresh.py").write_text("FACTOR = 2\n", "utf-8")
+    copy.edit(
+        "drive_stats/afr.py",
+        "DAYS_PER_YEAR = 365",
+        "from backblaze_assets.drive_stats.fresh import FACTOR\nDAYS_PER_YEAR = 365",
+    )
+    one = version_below(copy.folder, "afr_table")
+    assert one != code_version("afr_table")
+    # Modules are cached by path.
+    other = copy.folder.parent / "other" / PACKAGE.name
+    shutil.copytree(copy.folder, other)
+    (other / "drive_stats" / "fresh.py").write_text("FACTOR = 3\n", "utf-8")
+    assert version_below(other, "afr_table") not in (one, code_version("afr_table"))
+
+
+def test_an_asset_without_module_or_function_is_an_error(copy):
+    with pytest.raises(ValueError, match=r"no module .*nothing\.py"):
+        version_below(copy.folder, "nothing")
+    (copy.folder / "assets" / "nothing.py").write_text("something = 1\n", "utf-8")
+    with pytest.raises(ValueError, match="no function nothing"):
+        version_below(copy.folder, "nothing")

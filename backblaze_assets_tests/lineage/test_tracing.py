@@ -4,12 +4,12 @@ import shutil
 from datetime import date
 
 import pytest
+from backblaze_assets.lineage.rules import RULES, Status, upstream_of
 from rich.console import Console
 
 from backblaze_assets.drive_stats.archive import sha256
 from backblaze_assets.errors import DataError
 from backblaze_assets.lineage import tracing
-from backblaze_assets.lineage.rules import RULES, Status, upstream_of
 from backblaze_assets.lineage.tracing import Reason, Trace
 from backblaze_assets_tests.conftest import FIRST, LAST, write_fleet
 

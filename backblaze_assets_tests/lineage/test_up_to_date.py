@@ -1,67 +1,43 @@
 """Nothing is computed twice: what is made again after a change, and what is not."""
 
-import runpy
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import dagster as dg
-import pyarrow.parquet as pq
 import pytest
-from dagster._core.errors import DagsterAssetCheckFailedError
 
 from backblaze_assets.cli.update import Ran
 from backblaze_assets.errors import DataError
-from backblaze_assets.lineage import code_version
-from backblaze_assets.lineage.rules import RULES, Status
-from backblaze_assets_tests.conftest import FIRST, Project, write_fleet
+from backblaze_assets.graph import GRAPH, keys_of, reads_of
+from backblaze_assets.lineage import checking, plan, reasons, status, step
+from backblaze_assets.lineage.ledger import PROVENANCE
+from backblaze_assets.lineage.status import Status
+from backblaze_assets_tests.project import (
+    FIRST,
+    LAST,
+    Q2,
+    Q3,
+    Project,
+    failure,
+    lose_a_row,
+    made,
+    new_project,
+    write_fleet,
+)
 from backblaze_assets_tests.repack import repack
 
-Q2, Q3 = "2013-04-01", "2013-07-01"
-
-# Code: which assets get another version when a module of the package changes
+DAYS_OF_Q2 = [f"2013-06-{day}" for day in range(25, 31)]
+DAYS_OF_Q3 = [f"2013-07-0{day}" for day in range(1, 7)]
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch) -> Path:
-    """A copy of the package, whose code counts instead of that of the package itself."""
-    folder = tmp_path / code_version.PACKAGE.name
-    shutil.copytree(code_version.PACKAGE, folder)
-    monkeypatch.setattr(code_version, "PACKAGE", folder)
-    return folder
-
-
-def out_of_date(package: Path) -> set[str]:
-    """Assets that have another code version in the copy."""
-    rules = runpy.run_path(str(package / "lineage.py"))["RULES"]
-    return {asset for asset in RULES if rules[asset].code_version != RULES[asset].code_version}
-
-
-def test_comments_and_docstrings_make_nothing_out_of_date(package):
-    for path in package.rglob("*.py"):
-        path.write_text(f'"""Another docstring."""\n{path.read_text("utf-8")}\n# Why.\n', "utf-8")
-    assert out_of_date(package) == set()
-
-
-@pytest.mark.parametrize(
-    ("module", "expected"),
-    [
-        ("cli", set()),
-        ("event_log", set()),
-        ("automation/following", set()),
-        ("assets/frames", set()),
-        ("drive_stats/afr", {"afr_table"}),
-        ("drive_stats/daily", {"daily_stats", "afr_table"}),  # for its schema
-        ("film/layout", {"film_layout", "frames", "movie"}),
-        ("film/encode", {"movie_clip", "movie"}),
-    ],
-)
-def test_changed_code_makes_exactly_the_assets_out_of_date_that_use_it(package, module, expected):
-    path = package / f"{module}.py"
-    path.write_text(path.read_text("utf-8") + "\nONE_MORE = 1\n", "utf-8")
-    assert out_of_date(package) == expected
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A project with one zip of two quarters, of which nothing is made."""
+    with new_project(tmp_path / "data") as project:
+        write_fleet(project.root)
+        yield project
 
 
 # Inputs: what is made again from a project in which everything is up to date
@@ -69,10 +45,9 @@ def test_changed_code_makes_exactly_the_assets_out_of_date_that_use_it(package, 
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory) -> Iterator[Project]:
-    root = tmp_path_factory.mktemp("up_to_date") / "data"
-    write_fleet(root)
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield Project(root, instance)
+    with new_project(tmp_path_factory.mktemp("up_to_date") / "data") as project:
+        write_fleet(project.root)
+        yield project
 
 
 @pytest.fixture
@@ -84,6 +59,9 @@ def settled(ours: Project) -> Project:
 
 def test_nothing_runs_when_nothing_has_changed(settled):
     assert settled.update() == []
+    assert {found for asset in GRAPH for found in settled.status(asset).values()} == {
+        Status.UP_TO_DATE
+    }
 
 
 def test_the_same_zip_downloaded_again_leads_to_nothing(settled):
@@ -112,7 +90,7 @@ def test_one_changed_day_leads_to_what_is_made_from_it_and_nothing_else(settled)
 def test_identical_output_stops_what_comes_after(settled):
     """A column that only `raw_quarter` keeps: what is made from that day comes out the same."""
     repack(settled.root / "data_2013.zip", changed_day="2013-06-30", column="smart_197_raw")
-    later = settled.folder.drive_lifetimes(date(2013, 7, 1)) / "drives.parquet"
+    later = settled.file(f"drive_lifetimes/{Q3}/drives.parquet")
     before = later.stat()
     assert settled.update() == [
         Ran("raw_quarter", 1),
@@ -133,16 +111,22 @@ def test_a_history_that_changes_in_the_middle_takes_one_run(settled):
 def test_changed_code_runs_that_asset_and_no_other_when_it_makes_the_same(
     settled, monkeypatch, asset
 ):
-    monkeypatch.setitem(RULES, asset, replace(RULES[asset], code_version="another"))
-    lineage = settled.lineage()
+    known = status.code_version
+    for module in (status, step):  # the two that compare and record it
+        monkeypatch.setattr(
+            module, "code_version", lambda name: "another" if name == asset else known(name)
+        )
     stale = {
-        (name, lineage.status(name, key))
-        for name in RULES
-        for key in lineage.expected(name)
-        if lineage.status(name, key) is not Status.UP_TO_DATE
+        (name, found)
+        for name in GRAPH
+        for found in settled.status(name).values()
+        if found is not Status.UP_TO_DATE
     }
     assert stale == {(asset, Status.OUT_OF_DATE)}
-    assert settled.update() == [Ran(asset, len(lineage.expected(asset)))]
+    (reason,) = reasons.why(settled.lineage(), list(GRAPH))
+    assert [cause.what for cause in reason.causes] == ["code"]
+    assert f"the code of {asset} changed" in reasons.sentence(reason)
+    assert settled.update() == [Ran(asset, len(settled.lineage().expected(asset)))]
 
 
 def test_a_zip_that_was_removed_makes_nothing_out_of_date(settled):
@@ -184,21 +168,205 @@ def test_a_deleted_file_is_made_anew_and_comes_out_the_same(settled, path):
     (settled.root / path).unlink()
     first, *others = settled.update()
     asset = path.partition("/")[0]
-    assert first == Ran(asset, 1)
-    # A quarter that continues the history is looked at again, and kept.
-    assert {one.asset for one in others} <= {"drive_lifetimes"} & {asset}
+    # Of the history, what continues that quarter is looked at again, and kept.
+    follow = [key for key in settled.lineage().expected(asset) if key and key > path.split("/")[1]]
+    assert first == Ran(asset, 1 + len(follow) if asset == "drive_lifetimes" else 1)
+    assert others == []
     assert (settled.root / path).read_bytes() == before
     assert settled.update() == []
 
 
 def test_raw_files_that_were_deleted_with_their_zip_are_missed_by_what_needs_them(project):
-    project.update("daily_stats")
+    project.update("drive_lifetimes", "daily_stats")
     shutil.rmtree(project.root / "raw_quarter")
     (project.root / "data_2013.zip").unlink()
     assert project.update("daily_stats") == []
-    project.folder.daily_stats(FIRST).unlink()
-    with pytest.raises(DataError, match=f"daily_stats {FIRST} needs files of raw_quarter {Q2}"):
+    project.file("daily_stats/2013-06-27.parquet").unlink()
+    with pytest.raises(DataError, match=f"daily_stats .*27 needs files of raw_quarter {Q2}"):
         project.update("daily_stats")
+
+
+# What was recorded is what Dagster draws, also where a quarter is missing
+
+
+@pytest.fixture(scope="module")
+def with_a_hole(tmp_path_factory) -> Iterator[Project]:
+    """A project with the second and the fourth quarter of 2013, and everything made."""
+    with new_project(tmp_path_factory.mktemp("hole") / "data") as project:
+        write_fleet(project.root, date(2013, 6, 29), date(2013, 6, 30))
+        write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 2))
+        project.update()
+        yield project
+
+
+def test_with_a_quarter_missing_the_inputs_recorded_are_those_that_dagster_draws(with_a_hole):
+    graph = with_a_hole.definitions.resolve_asset_graph()
+    lineage = with_a_hole.lineage()
+    versions = {
+        (asset, key): found.data_version
+        for asset in GRAPH
+        for key, found in lineage.ledger.all(asset).items()
+    }
+    for asset in GRAPH:
+        for key, found in lineage.ledger.all(asset).items():
+            drawn: dict[str, list[str | None]] = {}
+            for parent in graph.get_parents_partitions(dg.AssetKey(asset), key).parent_partitions:
+                name = parent.asset_key.to_user_string()
+                drawn.setdefault(name, []).append(parent.partition_key)
+            assert set(found.inputs) - {"zip", "style"} == set(drawn), (asset, key)
+            for name, keys in drawn.items():
+                if len(keys) == 1 and not GRAPH[asset].reads[name].by_day:
+                    assert found.inputs[name] == versions[name, keys[0]], (asset, key)
+    # Dagster's mapping skips the hole, and so does the history.
+    second = lineage.ledger.get("drive_lifetimes", "2014-01-01")
+    assert second.inputs["drive_lifetimes"] == versions["drive_lifetimes", Q2]
+
+
+def test_with_a_quarter_missing_everything_is_up_to_date_once_made(with_a_hole):
+    assert with_a_hole.update() == []
+    assert list(with_a_hole.status("movie_clip")) == [Q2, "2014-01-01"]
+
+
+def test_a_quarter_that_comes_in_between_changes_what_comes_after_it(tmp_path):
+    with new_project(tmp_path / "data") as project:
+        write_fleet(project.root, date(2013, 6, 30), date(2013, 6, 30))
+        write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 1))
+        project.update("drive_lifetimes")
+        (project.root / "data_2013.zip").unlink()
+        write_fleet(project.root, date(2013, 7, 1), date(2013, 7, 1))
+        assert project.update("drive_lifetimes") == [
+            Ran("raw_quarter", 1),
+            Ran("drive_lifetimes", 2),
+        ]
+
+
+# Runs from Dagster's own commands and pages
+
+
+def test_all_partitions_of_the_page_are_those_that_there_are(project):
+    """One zip, `raw_quarter`, Materialize all: as many green partitions as folders."""
+    keys = project.definitions.resolve_asset_graph().get(dg.AssetKey("raw_quarter")).partitions_def
+    first, last = keys.get_first_partition_key(), keys.get_last_partition_key()
+    result = project.run("raw_quarter", first=first, last=last)
+    assert result.success
+    green = project.instance.get_materialized_partitions(dg.AssetKey("raw_quarter"))
+    folders = {path.name for path in (project.root / "raw_quarter").iterdir()}
+    assert green == folders == {Q2, Q3}
+    versions = {
+        found.data_version for found in project.lineage().ledger.all("raw_quarter").values()
+    }
+    assert len(versions) == 2
+
+
+def test_of_a_range_whose_data_have_partly_gone_the_rest_is_recorded(project):
+    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 1))
+    definitions = project.definitions  # as they were loaded
+    (project.root / "data_2014.zip").unlink()
+    job = definitions.resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(
+        instance=project.instance,
+        asset_selection=[dg.AssetKey("raw_quarter")],
+        tags={
+            "dagster/asset_partition_range_start": Q2,
+            "dagster/asset_partition_range_end": "2014-01-01",
+        },
+        raise_on_error=False,
+    )
+    assert not result.success
+    recorded = project.instance.get_materialized_partitions(dg.AssetKey("raw_quarter"))
+    assert recorded == {Q2, Q3}
+    assert "2014-01-01" in failure(result)
+    assert "data_2014.zip" in failure(result)
+    shown = project.instance.get_status_by_partition(
+        dg.AssetKey("raw_quarter"),
+        [Q2, Q3, "2014-01-01"],
+        definitions.resolve_asset_graph().get(dg.AssetKey("raw_quarter")).partitions_def,
+    )
+    assert {key: found.value for key, found in shown.items()} == {
+        Q2: "MATERIALIZED",
+        Q3: "MATERIALIZED",
+        "2014-01-01": "FAILED",
+    }
+    # What was recorded counts, once its checks have looked at it.
+    assert set(project.status("raw_quarter").values()) == {Status.UNCHECKED}
+
+
+@pytest.mark.parametrize(
+    ("asset", "first", "last", "unknown", "there"),
+    [
+        ("raw_quarter", Q2, "2014-04-01", "2014-04-01", f"{Q2} to {Q3}"),
+        ("daily_stats", "2013-06-01", "2013-06-27", "2013-06-01", f"{FIRST} to {LAST}"),
+    ],
+)
+def test_a_range_that_reaches_beyond_the_data_is_refused(
+    project, asset, first, last, unknown, there
+):
+    result = project.run(asset, first=first, last=last)
+    assert made(result) == []
+    assert f"no data of {asset} {unknown}. There are data of {there}" in failure(result)
+
+
+def test_a_reversed_range_is_refused(project):
+    result = project.run("raw_quarter", first=Q3, last=Q2)
+    assert made(result) == []
+    assert f"{Q3}...{Q2} is reversed" in failure(result)
+
+
+def test_every_event_of_a_range_has_a_version_of_its_own(project):
+    result = project.run("raw_quarter", "daily_stats", first=Q2, last=Q3)
+    assert not result.success  # a range of quarters is none of days
+    project.update("daily_stats")
+    events = project.instance.fetch_materializations(dg.AssetKey("daily_stats"), limit=100).records
+    versions = {
+        event.partition_key: event.asset_materialization.metadata[PROVENANCE].value["data_version"]
+        for event in events
+    }
+    assert len(events) == len(set(versions.values())) == 12
+
+
+# A quarter that is published anew with fewer days
+
+
+def test_of_days_that_have_vanished_nothing_stays(project):
+    project.update("afr_table", "movie_clip")
+    assert project.file(f"frames/{LAST}.jpg").exists()
+    write_fleet(project.root, FIRST, date(2013, 7, 3))
+    project.update("afr_table", "movie_clip")
+    vanished = {"2013-07-04", "2013-07-05", "2013-07-06"}
+    left = {path.stem for asset in GRAPH for path in project.file(asset).rglob("*.*")}
+    assert left.isdisjoint(vanished)
+    assert {path.stem for path in project.file("frames").iterdir()} == {
+        *DAYS_OF_Q2,
+        *DAYS_OF_Q3[:3],
+    }
+    assert project.update("afr_table", "movie_clip") == []
+    assert set(project.status("movie_clip").values()) == {Status.UP_TO_DATE}
+
+
+def test_files_of_others_and_of_other_quarters_stay(project):
+    project.update("daily_stats")
+    for name in ("2013-08-01-notes.txt", "readme.txt"):
+        project.file(f"daily_stats/{name}").write_text("mine", "utf-8")
+    write_fleet(project.root, FIRST, date(2013, 7, 5))
+    project.update("daily_stats")
+    names = {path.name for path in project.file("daily_stats").iterdir()}
+    assert names == {
+        *(f"{day}.parquet" for day in [*DAYS_OF_Q2, *DAYS_OF_Q3[:5]]),
+        *("2013-08-01-notes.txt", "readme.txt"),
+    }
+
+
+def test_what_killed_runs_have_left_half_done_is_gone_after_the_next_run(project):
+    left = [
+        project.file("movie_clip/.tmp-1a2b3c4d-2013-04-01.mp4"),
+        project.file(f"raw_quarter/{Q2}/.tmp-1a2b3c4d-2013-06-25.parquet"),
+        project.file("drive_lifetimes/.tmp-1a2b3c4d-2013-04-01/drives.parquet"),
+    ]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    project.update("movie_clip")
+    assert list(project.root.rglob(".tmp-*")) == []
 
 
 # Checks: nothing is made from what a blocking check refuses
@@ -208,43 +376,37 @@ def test_raw_files_that_were_deleted_with_their_zip_are_missed_by_what_needs_the
 def refused(project: Project) -> Project:
     """A project whose first quarter has lost a row, found after the import in a run of its own."""
     project.update("raw_quarter")
-    lose_a_row(project)
-    with pytest.raises(DagsterAssetCheckFailedError):
-        project.materialize("raw_quarter", Q2)
+    lose_a_row(damaged_file(project))
+    assert not project.run("raw_quarter", first=Q2).success
     return project
 
 
-def lose_a_row(project: Project) -> None:
-    """Write a file of the first quarter anew without its last row."""
-    table = pq.read_table(damaged_file(project))
-    pq.write_table(table.slice(0, table.num_rows - 1), damaged_file(project))
-
-
 def damaged_file(project: Project) -> Path:
-    return project.folder.raw_quarter(date.fromisoformat(Q2)) / f"{FIRST}.parquet"
+    return project.file(f"raw_quarter/{Q2}/{FIRST}.parquet")
 
 
 def test_what_a_check_refuses_holds_what_is_made_from_it_and_nothing_else(refused):
+    assert refused.status("raw_quarter") == {Q2: Status.REFUSED, Q3: Status.UP_TO_DATE}
     lineage = refused.lineage()
-    assert lineage.status("raw_quarter", Q2) is Status.REFUSED
-    assert lineage.status("raw_quarter", Q3) is Status.UP_TO_DATE
     assert lineage.to_do("raw_quarter") == []
-    assert lineage.to_do("raw_quarter", refused=True) == [Q2]
-    assert lineage.to_do("daily_stats") == [str(day) for day in lineage.days(date(2013, 7, 1))]
+    assert lineage.to_judge("raw_quarter") == []
+    assert lineage.to_judge("raw_quarter", refused=True) == [Q2]
+    assert lineage.to_do("daily_stats") == DAYS_OF_Q3
     assert lineage.to_do("drive_lifetimes") == []  # the second quarter continues the first
 
 
-def test_bringing_up_to_date_checks_again_and_stops_there(refused):
+def test_bringing_up_to_date_checks_again_and_makes_all_else(refused):
     for _ in range(2):
-        with pytest.raises(DataError, match=f"raw_quarter {Q2} is refused .* rows_accounted_for"):
-            refused.update()
-    assert refused.lineage().ledger.all("daily_stats") == {}
+        with pytest.raises(DataError, match=f"raw_quarter {Q2} is refused .*rows_accounted_for"):
+            refused.update("afr_table")
+    assert list(refused.lineage().ledger.all("daily_stats")) == DAYS_OF_Q3
+    assert refused.lineage().ledger.all("drive_lifetimes") == {}
 
 
 def test_what_is_refused_and_cannot_be_made_anew_is_said(refused):
     (refused.root / "data_2013.zip").unlink()
     with pytest.raises(DataError, match=f"raw_quarter {Q2} is refused"):
-        refused.update()
+        refused.update("daily_stats")
 
 
 def test_a_mended_file_lets_everything_go_on(refused):
@@ -253,73 +415,123 @@ def test_a_mended_file_lets_everything_go_on(refused):
 
 
 def test_checks_that_pass_later_without_a_run_of_the_asset_let_everything_go_on(refused):
-    whole = damaged_file(refused).read_bytes()
+    damaged = damaged_file(refused).read_bytes()
     path = damaged_file(refused)
     path.unlink()
-    refused.materialize("raw_quarter", Q2)
+    refused.run("raw_quarter", first=Q2)
     mended = path.read_bytes()
-    path.write_bytes(whole)
-    with pytest.raises(DagsterAssetCheckFailedError):
-        refused.materialize("raw_quarter", Q2)
+    path.write_bytes(damaged)
+    assert not refused.run("raw_quarter", first=Q2).success
+    assert refused.status("raw_quarter")[Q2] is Status.REFUSED
     path.write_bytes(mended)
-    check_alone(refused, "raw_quarter", "rows_accounted_for")
-    assert refused.lineage().status("raw_quarter", Q2) is Status.UP_TO_DATE
+    refused.check("raw_quarter", "rows_accounted_for")
+    assert refused.status("raw_quarter")[Q2] is Status.UP_TO_DATE
 
 
 def test_checks_of_other_partitions_change_nothing(refused):
-    refused.materialize("raw_quarter", Q3)
-    assert refused.lineage().status("raw_quarter", Q2) is Status.REFUSED
+    refused.run("raw_quarter", first=Q3)
+    assert refused.status("raw_quarter")[Q2] is Status.REFUSED
 
 
 def test_checks_alone_can_refuse_what_was_made_before(project):
     project.update("raw_quarter")
-    lose_a_row(project)
-    check_alone(project, "raw_quarter", "rows_accounted_for")
-    lineage = project.lineage()
-    assert lineage.status("raw_quarter", Q2) is Status.REFUSED
-    assert lineage.status("raw_quarter", Q3) is Status.UP_TO_DATE
+    lose_a_row(damaged_file(project))
+    project.check("raw_quarter", "rows_accounted_for")
+    assert project.status("raw_quarter") == {Q2: Status.REFUSED, Q3: Status.UP_TO_DATE}
 
 
 def test_a_run_over_a_range_refuses_only_what_is_at_fault(refused):
-    with pytest.raises(DagsterAssetCheckFailedError):
-        refused.materialize("raw_quarter", Q2, Q3)
-    lineage = refused.lineage()
-    assert lineage.status("raw_quarter", Q2) is Status.REFUSED
-    assert lineage.status("raw_quarter", Q3) is Status.UP_TO_DATE
+    assert not refused.run("raw_quarter", first=Q2, last=Q3).success
+    assert refused.status("raw_quarter") == {Q2: Status.REFUSED, Q3: Status.UP_TO_DATE}
 
 
 def test_a_range_that_cannot_be_checked_is_refused_as_a_whole(refused):
     path = damaged_file(refused)
     path.write_bytes(path.read_bytes()[:-100])
-    check_alone(refused, "raw_quarter", "rows_accounted_for")
-    lineage = refused.lineage()
-    assert {lineage.status("raw_quarter", key) for key in (Q2, Q3)} == {Status.REFUSED}
+    refused.check("raw_quarter", "rows_accounted_for")
+    assert set(refused.status("raw_quarter").values()) == {Status.REFUSED}
 
 
-def test_one_broken_frame_is_refused_and_made_anew(project):
-    project.update()
-    project.folder.frame(FIRST).write_bytes(b"no picture")
-    check_alone(project, "frames", "frames_whole")
-    lineage = project.lineage()
-    statuses = [lineage.status("frames", key) for key in lineage.expected("frames")]
-    assert statuses == [Status.REFUSED] + [Status.UP_TO_DATE] * 11
-    assert project.update() == [Ran("frames", 1)]
-    assert project.lineage().status("frames", str(FIRST)) is Status.UP_TO_DATE
+def test_one_broken_frame_is_refused_and_made_anew_once_it_is_deleted(project):
+    project.update("frames")
+    frame = project.file(f"frames/{FIRST}.jpg")
+    frame.write_bytes(b"no picture")
+    project.check("frames", "frames_whole")
+    assert list(project.status("frames").values()) == [Status.REFUSED] + [Status.UP_TO_DATE] * 11
+    frame.unlink()
+    assert project.update("frames") == [Ran("frames", 1)]
+    assert set(project.status("frames").values()) == {Status.UP_TO_DATE}
 
 
 def test_what_continues_a_history_at_fault_is_refused_too(project):
     project.update("drive_lifetimes")
-    folder = project.folder.drive_lifetimes(date.fromisoformat(Q2))
-    drives = pq.read_table(folder / "drives.parquet")
-    pq.write_table(drives.slice(1), folder / "drives.parquet")
-    check_alone(project, "drive_lifetimes", "drives_once")
+    lose_a_row(project.file(f"drive_lifetimes/{Q2}/drives.parquet"))
+    project.check("drive_lifetimes", "drives_once")
+    assert set(project.status("drive_lifetimes").values()) == {Status.REFUSED}
+
+
+# Checks that were lost
+
+
+@pytest.fixture
+def unchecked(project: Project, monkeypatch) -> Project:
+    """A project whose import ended between the materialization and its checks."""
+    monkeypatch.setattr(checking, "_result", _killed)
+    assert not project.run("raw_quarter", first=Q2, last=Q3).success
+    monkeypatch.undo()
+    return project
+
+
+def _killed(*_: object) -> dg.AssetCheckResult:
+    raise SystemError("as if the process had been killed")
+
+
+def test_what_was_made_and_not_checked_is_judged_and_not_made_anew(unchecked):
+    assert set(unchecked.status("raw_quarter").values()) == {Status.UNCHECKED}
+    lineage = unchecked.lineage()
+    assert lineage.to_do("raw_quarter") == lineage.to_do("daily_stats") == []
+    before = len(unchecked.instance.fetch_materializations(dg.AssetKey("raw_quarter"), 9).records)
+    assert before == 2
+    assert unchecked.update("daily_stats") == [
+        Ran("raw_quarter", 2, judge_only=True),
+        Ran("daily_stats", 12),
+    ]
+    after = len(unchecked.instance.fetch_materializations(dg.AssetKey("raw_quarter"), 9).records)
+    assert after == before
+    assert set(unchecked.status("raw_quarter").values()) == {Status.UP_TO_DATE}
+
+
+def test_what_was_made_and_not_checked_can_still_be_refused(unchecked):
+    lose_a_row(damaged_file(unchecked))
+    with pytest.raises(DataError, match=f"raw_quarter {Q2} is refused"):
+        unchecked.update("daily_stats")
+    assert unchecked.status("raw_quarter") == {Q2: Status.REFUSED, Q3: Status.UP_TO_DATE}
+
+
+def test_only_those_made_since_their_check_are_judged(project):
+    project.update("raw_quarter")
+    repack(project.root / "data_2013.zip", changed_day="2013-07-02")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checking, "_result", _killed)
+        project.run("raw_quarter", first=Q3)
+    assert project.status("raw_quarter") == {Q2: Status.UP_TO_DATE, Q3: Status.UNCHECKED}
+    assert project.update("raw_quarter") == [Ran("raw_quarter", 1, judge_only=True)]
+
+
+# Reasons
+
+
+def test_a_changed_zip_is_the_reason(project):
+    project.update("drive_lifetimes")
+    write_fleet(project.root, last=date(2013, 7, 7))
+    found = reasons.why(project.lineage(), ["raw_quarter"])
+    assert [(reason.keys, reason.status) for reason in found] == [([Q3], Status.OUT_OF_DATE)]
+    assert "its input zip changed" in reasons.sentence(found[0])
+
+
+def test_plan_and_keys_agree_with_what_there_is(project):
     lineage = project.lineage()
-    assert {lineage.status("drive_lifetimes", key) for key in (Q2, Q3)} == {Status.REFUSED}
-
-
-def check_alone(project: Project, asset: str, check: str) -> None:
-    """A check without its asset, as a person can start it in the UI."""
-    job = project.definitions.resolve_implicit_global_asset_job_def()
-    keys = {dg.AssetCheckKey(dg.AssetKey(asset), check)}
-    alone = job.get_subset(asset_selection=frozenset(), asset_check_selection=keys)
-    alone.execute_in_process(instance=project.instance, raise_on_error=False)
+    (batch,) = plan.next_batches(lineage, ["movie"])
+    assert (batch.assets, batch.keys) == (("raw_quarter",), (Q2, Q3))
+    assert keys_of("raw_quarter", lineage.view.calendar) == [Q2, Q3]
+    assert reads_of("daily_stats", "2013-07-01", lineage.view.calendar) == {"raw_quarter": [Q3]}

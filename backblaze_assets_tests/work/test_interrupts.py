@@ -25,6 +25,7 @@ PROGRAM = Path(sys.executable).with_name("backblaze-assets")
 STOPPED = "Stopped. What is whole is kept; the same command goes on from there."
 
 needs_signals = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+one_after_another = pytest.mark.xdist_group("one data folder, interrupted again and again")
 
 
 @contextmanager
@@ -79,6 +80,7 @@ def whole(folder: Path) -> list[Path]:
 
 
 @needs_signals
+@one_after_another
 @pytest.mark.slow
 @pytest.mark.parametrize("whole_group", [True, False], ids=["terminal", "kill"])
 @pytest.mark.parametrize("stage", ["raw_quarter", "frames", "movie_clip"])
@@ -104,6 +106,7 @@ def test_an_interrupt_ends_it_and_keeps_what_is_whole(data, stage, whole_group):
 
 
 @needs_signals
+@one_after_another
 @pytest.mark.slow
 def test_what_was_interrupted_or_killed_is_finished_by_the_next_command(data):
     with started("movie", "--data", data) as process:
@@ -121,9 +124,7 @@ def test_what_was_interrupted_or_killed_is_finished_by_the_next_command(data):
     assert probe(data / "movie" / "movie.mp4").frames == 631 + 60
     with open_instance(data) as instance:
         runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-        slots = instance.event_log_storage.get_concurrency_info("encode")
     assert not runs
-    assert not slots.active_slot_count
 
 
 @needs_signals
@@ -195,13 +196,13 @@ def test_workers_end_with_their_parent(tmp_path):
     code = f"""
 from pathlib import Path
 from backblaze_assets.work.processes import in_processes
-from backblaze_assets_tests.test_interrupts import work_until_stopped
+from backblaze_assets_tests.work.test_interrupts import work_until_stopped
 if __name__ == "__main__":
     list(in_processes(work_until_stopped, [(Path({json.dumps(str(tmp_path / "log"))}),)], 1))
 """
     script = tmp_path / "parent.py"
     script.write_text(code, encoding="utf-8")
-    with Popen([sys.executable, script], cwd=Path(__file__).parents[1]) as parent:
+    with Popen([sys.executable, script], cwd=Path(__file__).parents[2]) as parent:
         wait_until(tmp_path / "log.begun")
         parent.kill()
     wait_until(tmp_path / "log")

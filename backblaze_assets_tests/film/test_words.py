@@ -2,10 +2,15 @@ from datetime import date
 
 import pytest
 
-from backblaze_assets.errors import DataError
 from backblaze_assets.film import text
-from backblaze_assets.film.panel import capacity, capacity_of_drive, long_date
-from backblaze_assets.film.style import Style
+from backblaze_assets.film.words import (
+    capacity,
+    capacity_of_drive,
+    long_date,
+    rate,
+    round_capacity,
+    whole_rate,
+)
 
 TB = 10**12
 
@@ -39,8 +44,17 @@ def test_capacity_of_a_drive_as_its_maker_sells_it(size, words):
     assert capacity_of_drive(size) == words
 
 
-def test_dates_do_not_depend_on_the_locale():
+def test_round_numbers():
+    assert round_capacity(200 * 1000 * TB) == "200 PB"
+    assert round_capacity(2 * 10**18) == "2 EB"
+    assert round_capacity(500 * TB) == "500 TB"
+
+
+def test_dates_and_rates_do_not_depend_on_the_locale():
     assert long_date(date(2016, 9, 3)) == "3 September 2016"
+    assert rate(31.06) == "31.1 %"
+    assert whole_rate(31.06) == "31 %"
+    assert whole_rate(2.54) == "2.5 %"
 
 
 def test_figures_are_of_one_width():
@@ -59,8 +73,14 @@ def test_text_is_made_to_fit():
     assert text.shortened(name, text.NARROW_MEDIUM, 11, 100) == name
 
 
-def test_styles():
-    assert Style.named("1080p").version != Style.named("2160p").version
-    assert Style.named("1080p").version == Style.named("1080p").version
-    with pytest.raises(DataError, match="2160p"):
-        Style.named("720p")
+def test_text_is_wrapped_at_blanks():
+    words = "one two three four five six seven"
+    lines = text.wrapped(words, text.REGULAR, 20, 100)
+    assert " ".join(lines) == words
+    assert len(lines) > 1
+    assert all(text.width(line, text.REGULAR, 20) <= 100 for line in lines)
+
+
+def test_letters_that_the_fonts_do_not_have_are_told_by_number():
+    assert text.readable("ST4000 · Ж") == "ST4000 · Ж"
+    assert text.readable("日A") == "[65E5]A"

@@ -1,0 +1,63 @@
+# The verbs of development; `just` alone lists them. CI and the workflow on GitHub call the same.
+# Another environment: `just venv=.venv-3.13 portable`.
+
+venv := ".venv"
+bin := venv / "bin"
+
+# List the verbs
+_default:
+    @{{ just_executable() }} --list --unsorted
+
+# Make the virtual environment, with all tools
+install:
+    python3 -m venv {{ venv }}
+    {{ bin }}/pip install -q -e '.[dev]'
+
+# What must pass before a commit
+check: lint types test
+
+# Rules of style, and the format
+lint:
+    {{ bin }}/ruff check .
+    {{ bin }}/ruff format --check .
+
+# Put files into the format, and mend what can be mended
+format:
+    {{ bin }}/ruff check --fix .
+    {{ bin }}/ruff format .
+
+# Types
+types:
+    {{ bin }}/mypy
+
+# Fast tests; takes arguments of pytest
+test *arguments:
+    {{ bin }}/pytest {{ arguments }}
+
+# Slow tests: daemons, kills, whole years. They mostly wait, hence more of them than cores
+slow *arguments:
+    {{ bin }}/pytest -m slow -n 3 --dist loadgroup {{ arguments }}
+
+# What another Python might break: reading, counting, drawing, and the whole chain
+portable:
+    {{ bin }}/pytest backblaze_assets_tests/drive_stats backblaze_assets_tests/film backblaze_assets_tests/files backblaze_assets_tests/test_real_data.py
+
+# All of CI
+ci:
+    .ci/run
+
+# How many small changes to the code the tests notice; takes arguments such as `--max 100 --workers 2`
+mutation *arguments:
+    {{ bin }}/python -m backblaze_assets_tests.mutation {{ arguments }}
+
+# Benchmarks, all or by name
+bench *names:
+    {{ bin }}/python -m backblaze_assets_tests.benchmarks {{ names }}
+
+# The Dagster UI and daemon
+dev:
+    {{ bin }}/backblaze-assets dev
+
+# A small made-up fleet, and everything from it
+demo:
+    {{ bin }}/backblaze-assets demo

@@ -1,0 +1,81 @@
+"""The report: one page with tables, charts and sentences, which opens from disk by itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from backblaze_assets.drive_stats.age_adjusted import for_its_age
+from backblaze_assets.drive_stats.lifetimes import Lifetimes
+from backblaze_assets.drive_stats.published import reconcile
+from backblaze_assets.drive_stats.quarters import next_quarter
+from backblaze_assets.files.atomic import write_atomic
+from backblaze_assets.files.origin import KEY, digest
+from backblaze_assets.lineage.status import SOURCES
+from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.partitions import day_of
+from backblaze_assets.report.inputs import Inputs
+from backblaze_assets.report.page import page
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a person wants to know of the page: how large it is, and of which quarter."""
+
+    bytes: int
+    quarter: str
+    models: int
+
+
+def report(step: Step) -> None:
+    """Write the page from the tables of all quarters and the curves of the newest one."""
+    for part in step.parts():
+        with step.making(part.key):
+            tables = {
+                day_of(key): pl.read_parquet(path, glob=False)
+                for key, path in part.inputs["afr_table"].items()
+            }
+            newest = max(tables)
+            lifetimes = Lifetimes.load(part.input("drive_lifetimes"))
+            days = lifetimes.days
+            after = next_quarter(newest)
+            year_before = after.replace(year=after.year - 1)
+            last_day = after - timedelta(days=1)
+            real = {} if days["synthetic"].any() else tables
+            inputs = Inputs(
+                quarter=newest,
+                tables=tables,
+                survival=pl.read_parquet(part.input("survival"), glob=False),
+                age_adjusted=for_its_age(lifetimes.drives, year_before, last_day),
+                days=days,
+                reconciled=reconcile(real),
+                provenance=_provenance(step),
+            )
+            text = page(inputs)
+            version = digest([text])
+            origin = part.origin.with_data_version(version).to_json()
+            stamp = f"<!-- {KEY} {origin} -->\n"  # JSON of hexadecimal digests has no two dashes
+            write_atomic(part.path, (text + stamp).encode())
+            models = inputs.rows("model", "lifetime").height
+            made = Report(part.path.stat().st_size, str(newest), models)
+            step.made(part, version, made)
+
+
+def _provenance(step: Step) -> list[tuple[str, str]]:
+    """SHA-256 of every imported zip."""
+    imported = step.lineage.ledger.all("raw_quarter").values()
+    found = {name: digest for made in imported for name, digest in made.metadata[SOURCES].items()}
+    return [(name, f"SHA-256 {digest}") for name, digest in sorted(found.items())]
+
+
+def metadata(part: Part, made: Report) -> Mapping[str, Any]:
+    """Where the page is."""
+    return {
+        "path": dg.MetadataValue.path(part.path),
+        "newest_quarter": made.quarter,
+        "models": made.models,
+        "kilobytes": round(made.bytes / 1e3, 1),
+    }

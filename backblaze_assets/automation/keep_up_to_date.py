@@ -1,0 +1,140 @@
+"""A sensor that has everything made that is missing or out of date, from the zips to the film."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from backblaze_assets.assets.raw_quarter import zips_readable
+from backblaze_assets.automation.reloading import reload_definitions
+from backblaze_assets.automation.requests import agenda, is_at_work
+from backblaze_assets.files.origin import digest
+from backblaze_assets.graph import GRAPH
+from backblaze_assets.lineage.checking import folder_evaluation
+from backblaze_assets.lineage.code_version import PACKAGE
+from backblaze_assets.lineage.reasons import complaints
+from backblaze_assets.lineage.view import NO_INPUT, View
+from backblaze_assets.resources import Data
+
+INTERVAL_S = 2
+"""Seconds between ticks; Dagster's loop makes 5 of them, and 10 of what is just below 5."""
+
+STILL_S = 2
+"""Seconds for which a zip must not have changed before it is looked at: it may be being copied."""
+
+
+def keep_up_to_date_sensor(data: Data, port: int) -> dg.SensorDefinition:
+    """The sensor for a data folder.
+
+    A tick that finds zips, results and runs as the last one left them ends there, without reading
+    zips or records. While runs are at work it waits for them. Each batch of work is asked for once.
+
+    Args:
+        data: the data folder, as seen when the definitions were loaded.
+        port: where the UI listens.
+    """
+    loaded = time.time()
+
+    @dg.sensor(
+        name="keep_up_to_date",
+        asset_selection=dg.AssetSelection.all(),
+        minimum_interval_seconds=INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Makes what is missing or out of date, from a new zip to the film.",
+    )
+    def keep_up_to_date(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        before = json.loads(context.cursor or "{}")
+        newest = max((changed for *_, changed in _zips(data.root)), default=0.0)
+        if time.time() - newest < STILL_S:
+            return _skip("A zip has just changed, or is being copied: next time.", before)
+        if is_at_work(context.instance):
+            return _skip("Runs are at work; what they leave is for the next time.", before)
+        seen = _seen(data.root, context.instance)
+        if before.get("seen") == seen and before.get("loaded") == loaded:
+            return _skip(before["note"], before)
+        fresh = data.seen_anew()
+        notes = [_show_new_partitions(context, data.view, fresh.view, port, loaded)]
+        if notes[0] and _is_edited(loaded):
+            return _skip(notes[0], {"seen": seen, "loaded": loaded, "note": notes[0]})
+        lineage = fresh.lineage(context.instance)
+        found = agenda(lineage, context.instance)
+        zips = fresh.view.verdict()
+        notes += complaints(lineage, list(GRAPH)) or [fresh.view.emptiness()]
+        if found.failed:
+            names = ", ".join(sorted({asset for asset, _, _ in found.failed}))
+            notes.append(
+                f"Partitions of {names} could not be made; see their last run. They are asked for "
+                "again when their inputs change. `Materialize` tries at once."
+            )
+        note = "\n".join(filter(None, notes)) or "Everything is up to date."
+        now = {"seen": seen, "loaded": loaded, "note": note, "zips": zips.message}
+        known = zips.passed if "zips" not in before else zips.message == before["zips"]
+        events = [] if known else [_evaluation(fresh.view)]
+        if found.requests:  # their runs will change what is seen
+            return dg.SensorResult(found.requests, cursor=json.dumps(now), asset_events=events)
+        return dg.SensorResult(skip_reason=note, cursor=json.dumps(now), asset_events=events)
+
+    return keep_up_to_date
+
+
+def _skip(reason: str, cursor: dict[str, object]) -> dg.SensorResult:
+    return dg.SensorResult(skip_reason=reason, cursor=json.dumps(cursor))
+
+
+def _zips(root: Path) -> Iterator[tuple[str, int, float]]:
+    """Path, size and time of the last change of what lies in the data folder beside the results."""
+    for where, folders, files in os.walk(root):
+        hidden = [name for name in folders if name.startswith(".")]
+        skipped = {*hidden, *(NO_INPUT if where == str(root) else ())}
+        folders[:] = sorted(set(folders) - skipped)
+        for name in sorted(files):
+            try:
+                status = os.stat(f"{where}/{name}")  # noqa: PTH116  # there may be thousands
+            except OSError:
+                continue  # it was there a moment ago, or is a link to nowhere
+            yield f"{where}/{name}", status.st_size, status.st_mtime
+
+
+def _seen(root: Path, instance: dg.DagsterInstance) -> str:
+    """A digest of all that may change what there is to do: zips, result folders, the last run."""
+    folders = [root / asset for asset in GRAPH]
+    changed = [str(path.stat().st_mtime_ns) for path in folders if path.is_dir()]
+    last = instance.get_run_records(limit=1, order_by="update_timestamp", ascending=False)
+    run = [str((it.storage_id, it.dagster_run.status.value, it.update_timestamp)) for it in last]
+    return digest([*map(str, _zips(root)), *changed, *run])
+
+
+def _is_edited(loaded: float) -> bool:
+    """Whether a module of this package has been written since it was loaded."""
+    return any(path.stat().st_mtime > loaded for path in PACKAGE.rglob("*.py"))
+
+
+def _show_new_partitions(
+    context: dg.SensorEvaluationContext, shown: View, now: View, port: int, loaded: float
+) -> str:
+    """Have partitions and code of now shown; what a person is to do where that does not work.
+
+    When the code is edited, runs use the new one at once, and this process the old one until it is
+    loaded anew; the two would never agree on what is up to date.
+    """
+    edited = _is_edited(loaded)
+    if not edited and shown.calendar == now.calendar:
+        return ""
+    origin = context.code_location_origin
+    location = origin.location_name if origin else ""
+    if reload_definitions(port, location):
+        context.log.info("The definitions were loaded anew.")
+        return ""
+    what = "The code has been edited" if edited else "There are data beyond the partitions shown"
+    return f"{what}: click `Reload` on the page Deployment, or set BACKBLAZE_PORT to the UI's port."
+
+
+def _evaluation(view: View) -> dg.AssetCheckEvaluation:
+    """What the check of the zips finds, so that a bad one is seen in the graph."""
+    verdict = zips_readable(view)
+    return dg.AssetCheckEvaluation(
+        **folder_evaluation("raw_quarter", zips_readable.__name__, verdict)
+    )

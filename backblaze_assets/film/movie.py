@@ -1,0 +1,89 @@
+"""The film from its clips: title, days, closing frames, end card; subtitles and chapters."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from backblaze_assets.errors import DataError
+from backblaze_assets.files.origin import Origin
+from backblaze_assets.film import captions, cards
+from backblaze_assets.film.encode import Chapter, ClipReport, encode_jpegs, join_clips
+from backblaze_assets.film.layout import FilmLayout
+from backblaze_assets.film.render import render_closing
+from backblaze_assets.film.style import Style
+
+
+@dataclass(frozen=True)
+class Part:
+    """A quarter of the film.
+
+    Attributes:
+        clip: its `movie_clip`.
+        lifetimes: folder of its `drive_lifetimes`.
+        layout: its `film_layout`.
+    """
+
+    clip: Path
+    lifetimes: Path
+    layout: FilmLayout
+
+
+def make_movie(
+    parts: Sequence[Part], afr: pl.DataFrame, target: Path, style: Style, origin: Origin
+) -> tuple[ClipReport, str]:
+    """Join the clips of quarters to a film, between a title and an end card.
+
+    Args:
+        parts: quarters in order, all of the history or a cut of it.
+        afr: `afr_table` of the last quarter.
+        target: the MP4 file, written whole or not at all.
+        style: of the film.
+        origin: goes into the file's comment, with the data version filled in.
+
+    Returns:
+        What was written, and the subtitles in the SubRip format, which are a track of the film too.
+
+    Raises:
+        DataError: there are no parts, or clips do not fit together.
+    """
+    if not parts:
+        raise DataError(f"no clips to join to {target}")
+    first, last = parts[0], parts[-1]
+    drives = pl.read_parquet(
+        last.lifetimes / "drives.parquet", columns=["boot", "failed_on"], glob=False
+    )
+    told = cards.story(first.layout, last.layout, drives, afr, style)
+    words = subtitles(parts, style)
+    with tempfile.TemporaryDirectory() as folder:
+        title, ending = Path(folder, "title.mp4"), Path(folder, "ending.mp4")
+        opening = cards.title_frames(told, first.lifetimes, first.layout, style)
+        encode_jpegs(opening, title, style.fps, origin)
+        closing = [
+            *render_closing(last.lifetimes, last.layout, style),
+            *cards.end_frames(told, style),
+        ]
+        encode_jpegs(closing, ending, style.fps, origin)
+        clips = [title, *(part.clip for part in parts), ending]
+        return join_clips(clips, target, origin, words, chapters(parts, style)), words
+
+
+def subtitles(parts: Sequence[Part], style: Style) -> str:
+    """The captions of the film in the SubRip format."""
+    said = [caption for part in parts for caption in part.layout.captions]
+    days = [day for part in parts for day in part.layout.days]
+    return captions.subtitles(said, days, style.title_frames / style.fps, style.pace)
+
+
+def chapters(parts: Sequence[Part], style: Style) -> list[Chapter]:
+    """Title, a chapter for each year, and the end."""
+    found = [Chapter("Title", 0.0)]
+    days = [day for part in parts for day in part.layout.days]
+    before = style.title_frames / style.fps
+    for place, day in enumerate(days):
+        if str(day.year) != found[-1].name:
+            found.append(Chapter(str(day.year), before + place / style.pace))
+    found.append(Chapter("End", before + len(days) / style.pace + style.closing_frames / style.fps))
+    return found

@@ -1,0 +1,319 @@
+"""What every asset does around its own work: find its inputs, and tell Dagster what was made.
+
+An asset makes all partitions of a run in one step. Each one gets an event of its own, with its
+provenance and its figures. Files that already stand, whole and made by the same code from the same
+inputs (a killed run leaves such), are kept: their origin says so. One partition that cannot be made
+costs that partition alone: the others are made and recorded, and then the step fails.
+"""
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from backblaze_assets.drive_stats.quarters import quarter_of
+from backblaze_assets.errors import DataError
+from backblaze_assets.files.atomic import remove_unfinished
+from backblaze_assets.files.folder import file_names
+from backblaze_assets.files.origin import Origin, digest_versions
+from backblaze_assets.graph import GRAPH, Source
+from backblaze_assets.lineage.code_version import code_version
+from backblaze_assets.lineage.ledger import PROVENANCE, RUNNING, Materialization
+from backblaze_assets.lineage.status import ABSENT, Lineage
+from backblaze_assets.partitions import Key, Partitioning, day_of
+from backblaze_assets.resources import Data
+from backblaze_assets.work.locks import one_at_a_time
+from backblaze_assets.work.progress import Lines, listening, somebody_listens
+
+LIBRARIES = ("polars", "pyarrow", "numpy", "pillow", "imageio-ffmpeg", "isal")
+"""Those whose version can shape a result."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One partition that a step is to make.
+
+    Attributes:
+        key: its key.
+        path: where its file is to be, or the folder of its files.
+        origin: what its files are to say of themselves; their content is not known yet.
+        inputs: the file or folder of each partition that it reads, by upstream asset and key.
+    """
+
+    key: Key
+    path: Path
+    origin: Origin
+    inputs: Mapping[str, Mapping[Key, Path]]
+
+    @property
+    def day(self) -> date:
+        """The first day of the partition."""
+        return day_of(self.key)
+
+    def input(self, asset: str) -> Path:
+        """The one file or folder that it reads of an upstream asset.
+
+        Raises:
+            ValueError: it reads none, or more than one.
+        """
+        (path,) = self.inputs[asset].values()
+        return path
+
+
+class Step:
+    """One asset's step in one run."""
+
+    def __init__(
+        self,
+        context: dg.AssetExecutionContext,
+        data: Data,
+        describe: Callable[[Part, Any], Mapping[str, Any]],
+    ) -> None:
+        self.context = context
+        self._describe = describe
+        self.asset = context.asset_key.to_user_string()
+        self.lineage: Lineage = data.lineage(context.instance)
+        self.view = self.lineage.view
+        self.style = data.style
+        self._started = time.perf_counter()
+        self._made: dict[Key, tuple[str, dict[str, Any]]] = {}
+        self._failed: dict[Key, DataError] = {}
+
+    def requested(self) -> list[Key]:
+        """The partitions of this run, at least one.
+
+        Raises:
+            DataError: the range that was asked for is reversed, which Dagster takes for an empty
+                one, or reaches beyond the partitions that there are.
+        """
+        if GRAPH[self.asset].partitioning is Partitioning.NONE:
+            return [None]  # though the run may be one over a range, of other assets
+        there = self.context.assets_def.partitions_def.get_partition_keys()
+        asked = self.context.partition_key_range
+        unknown = {asked.start, asked.end} - set(there)
+        if unknown:
+            raise DataError(
+                f"There are no data of {self.asset} {' and '.join(sorted(unknown))}. There are data "
+                f"of {there[0]} to {there[-1]}: ask for that, or put the zips into "
+                f"{self.view.folder.root}."
+            )
+        if asked.start > asked.end:
+            raise DataError(
+                f"The partition range {asked.start}...{asked.end} is reversed: write the earlier "
+                "key first."
+            )
+        return [key for key in there if asked.start <= key <= asked.end]
+
+    def parts(self) -> Iterator[Part]:
+        """The partitions to make, in order; those whose inputs are not there fail here."""
+        for key in self.requested():
+            with self.making(key):
+                yield self._part(key)
+
+    @contextmanager
+    def making(self, key: Key) -> Iterator[None]:
+        """Note a DataError inside the block as the failure of one partition, and go on."""
+        try:
+            yield
+        except DataError as error:
+            self._failed[key] = error
+
+    def make_all(self, parts: list[Part], make: Callable[[list[Part]], None]) -> None:
+        """Make many partitions in one go; if that fails, find the bad ones by halves.
+
+        Args:
+            parts: the partitions.
+            make: makes and records them; must keep what an earlier attempt has made already.
+        """
+        try:
+            if parts:
+                make(parts)
+        except DataError as error:
+            if len(parts) == 1:
+                self._failed[parts[0].key] = error
+                return
+            middle = len(parts) // 2
+            self.make_all(parts[:middle], make)
+            self.make_all(parts[middle:], make)
+
+    def path(self, asset: str, key: Key) -> Path:
+        """The file of a partition of any asset, or the folder of its files."""
+        (name, *_) = file_names(GRAPH[asset].files, key, [""])
+        return self.view.folder.path(asset, name.partition("/")[0])
+
+    def _part(self, key: Key) -> Part:
+        inputs = self.lineage.inputs(self.asset, key)
+        absent = [name for name, version in inputs.items() if version == ABSENT]
+        if Source.ZIP.value in absent:
+            self.view.survey.archive(day_of(key))  # says what is the matter with it
+        if absent:
+            raise DataError(
+                f"{_what(self.asset, key)} needs {' and '.join(absent)}, which is not there yet. "
+                f"Materialize {' and '.join(absent)} first, or run `backblaze-assets movie`, which "
+                "makes everything that is missing."
+            )
+        reads = self.lineage.reads(self.asset, key)
+        self._check_files(key, reads)
+        return Part(
+            key,
+            self.path(self.asset, key),
+            Origin(self.asset, key, code_version(self.asset), inputs=inputs),
+            {name: {k: self.path(name, k) for k in keys} for name, keys in reads.items()},
+        )
+
+    def _check_files(self, key: Key, reads: Mapping[str, list[Key]]) -> None:
+        """Refuse to work from files that have been deleted."""
+        for upstream, keys in reads.items():
+            for other in keys if upstream != self.asset else []:  # its own are made in order
+                made = self.lineage.ledger.get(upstream, other)
+                if made and not self.lineage.has_files(made):
+                    raise DataError(
+                        f"{_what(self.asset, key)} needs files of {_what(upstream, other)} that "
+                        f"have been deleted from {self.view.folder.root / upstream}. "
+                        "`backblaze-assets movie` makes them anew, if what they were made from is "
+                        "still there."
+                    )
+
+    def remove_vanished_days(self, quarter: date) -> None:
+        """Remove results of days that an earlier version of a quarter had and this one has not."""
+        days = {str(day) for day in self.view.calendar.days(quarter)}
+        for asset in (it for it in GRAPH.values() if it.partitioning is Partitioning.DAYS):
+            for name in self.view.folder.names(asset.name):
+                day = name.partition(".")[0]
+                if day not in days and _is_in_quarter(day, quarter):
+                    self.view.folder.path(asset.name, name).unlink(missing_ok=True)
+
+    def made(self, part: Part, data_version: str, content: Any = None) -> None:  # noqa: ANN401
+        """Record that a partition is there.
+
+        Args:
+            part: the partition.
+            data_version: digest of its content.
+            content: what the asset's `metadata` needs to know in order to describe it.
+        """
+        own = {
+            **self._describe(part, content),
+            "path": dg.MetadataValue.path(part.path),
+            PROVENANCE: dg.MetadataValue.json(
+                {
+                    "code_version": part.origin.code_version,
+                    "data_version": data_version,
+                    "inputs": part.origin.inputs,
+                }
+            ),
+        }
+        self._made[part.key] = (data_version, own)
+        self.lineage.ledger.note(
+            Materialization(
+                asset=self.asset,
+                partition=part.key,
+                code_version=part.origin.code_version,
+                data_version=data_version,
+                inputs=part.origin.inputs,
+                metadata={name: getattr(value, "value", value) for name, value in own.items()},
+                run_id=self.context.run.run_id,
+                storage_id=RUNNING,
+                timestamp=time.time(),
+            )
+        )
+
+    def result(self) -> dg.MaterializeResult[None]:
+        """What the asset returns to Dagster.
+
+        Raises:
+            dg.Failure: partitions could not be made; those that could are recorded first.
+        """
+        shared: dict[str, Any] = {
+            "run_seconds": round(time.perf_counter() - self._started, 2),
+            "libraries": _libraries(),
+        }
+        if self._failed:
+            for key, (_, own) in self._made.items():
+                event = dg.AssetMaterialization(self.asset, metadata=own | shared, partition=key)
+                self.context.log_event(event)
+            raise dg.Failure(_complaint(self.asset, self._failed), allow_retries=False)
+        versions = {str(key): data_version for key, (data_version, _) in self._made.items()}
+        whole: dict[str, Any] = {}
+        for key, (_, own) in self._made.items():
+            if key is None:
+                whole = own | shared
+            else:  # what is returned with the result stands before what is added here
+                self.context.add_asset_metadata(own | shared, partition_key=key)
+        one = next(iter(versions.values())) if len(versions) == 1 else digest_versions(versions)
+        return dg.MaterializeResult(metadata=whole, data_version=dg.DataVersion(one))
+
+
+def run_step(
+    context: dg.AssetExecutionContext,
+    data: Data,
+    make: Callable[[Step], None],
+    describe: Callable[[Part, Any], Mapping[str, Any]],
+) -> dg.MaterializeResult[None]:
+    """Do an asset's work in a run.
+
+    Of one pool, one step at a time works on a data folder. Progress goes to the log. What the user
+    can mend is not retried.
+
+    Args:
+        context: Dagster's.
+        data: the data folder.
+        make: makes the partitions of the step and records them.
+        describe: what people are told of a partition that was made, in the order in which they
+            are to see it.
+
+    Raises:
+        dg.Failure: partitions could not be made.
+    """
+    asset = context.asset_key.to_user_string()
+    log = context.log.info
+    with ExitStack() as stack:
+        # The command line runs steps in its own process and has a progress bar.
+        stack.enter_context(nullcontext() if somebody_listens() else listening(Lines(log)))
+        pool = GRAPH[asset].pool or asset
+        waits = f"Waits for another run that works in pool {pool}."
+        stack.enter_context(one_at_a_time(data.locks, pool, lambda: log(waits)))
+        remove_unfinished(data.folder.root / asset)
+        try:
+            step = Step(context, data, describe)
+            make(step)
+        except DataError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        return step.result()
+
+
+def _complaint(asset: str, failed: Mapping[Key, DataError]) -> str:
+    """What could not be made and why: each reason once, with the partitions that it holds for."""
+    reasons: dict[str, list[str]] = {}
+    for key, error in failed.items():
+        reasons.setdefault(str(error), []).append(str(key or ""))
+    lines = []
+    for reason, keys in reasons.items():
+        more = f" to {keys[-1]} ({len(keys):,})" if len(keys) > 1 else ""
+        lines.append(f"{asset} {keys[0]}{more}: {reason}" if keys[0] else reason)
+    return "\n".join(lines)
+
+
+@cache
+def _libraries() -> str:
+    names = [f"{name} {version(name)}" for name in LIBRARIES]
+    return ", ".join([f"Python {platform.python_version()}", *names])
+
+
+def _is_in_quarter(text: str, quarter: date) -> bool:
+    """Whether `text` is a day of a quarter."""
+    try:
+        return quarter_of(date.fromisoformat(text)) == quarter
+    except ValueError:
+        return False
+
+
+def _what(asset: str, key: Key) -> str:
+    return f"{asset} {key}" if key else asset

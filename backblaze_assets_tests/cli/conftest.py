@@ -1,0 +1,93 @@
+"""Running the command line, in this process or in one of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from backblaze_assets.cli import app as cli
+from backblaze_assets_tests.conftest import FIRST, write_fleet
+
+PROGRAM = Path(sys.executable).with_name("backblaze-assets")
+VARIABLES = ("BACKBLAZE_DATA", "BACKBLAZE_DEBUG", "BACKBLAZE_URL", "DAGSTER_HOME")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command has left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def start_program(*arguments: str | Path, **environment: str) -> "subprocess.Popen[str]":
+    """Start the installed program in a process of its own, without a terminal."""
+    bare = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    return subprocess.Popen(
+        [PROGRAM, *arguments],
+        env={**bare, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def outcome(process: "subprocess.Popen[str]") -> Outcome:
+    """Wait for a program that was started."""
+    try:
+        stdout, stderr = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    return Outcome(process.returncode, stdout, stderr)
+
+
+def run_program(*arguments: str | Path, **environment: str) -> Outcome:
+    """Run the installed program to its end."""
+    return outcome(start_program(*arguments, **environment))
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty current folder, and none of the variables that are asked for."""
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "")  # so that it is put back as it was
+        monkeypatch.delenv(name)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """Runs a command in this process."""
+
+    def run_here(*arguments: str | Path) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["backblaze-assets", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Outcome(code, *capsys.readouterr())
+
+    return run_here
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for which `movie` has been run; not to be changed."""
+    folder = tmp_path_factory.mktemp("cli") / "data [of 2013]"
+    write_fleet(folder)
+    done = run_program("movie", "--data", folder)
+    assert done.code == 0, done.stderr
+    assert done.stdout == f"{folder / 'movie' / 'movie.mp4'}\n"
+    assert "raw_quarter 2013-Q2 to 2013-Q3 (2)\n" in done.stderr
+    assert f"frames {FIRST} to 2013-07-06 (12)\n" in done.stderr
+    return folder

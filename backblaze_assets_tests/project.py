@@ -1,0 +1,131 @@
+"""A data folder with a tiny made-up fleet, and what a person or the automation can do with it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pyarrow.parquet as pq
+
+from backblaze_assets.cli.update import Ran, bring_up_to_date
+from backblaze_assets.definitions import build_definitions
+from backblaze_assets.drive_stats.demo import write_zips
+from backblaze_assets.graph import GRAPH
+from backblaze_assets.lineage.status import Lineage, Status
+from backblaze_assets.partitions import Key
+from backblaze_assets.resources import Data
+from backblaze_assets.settings import Settings
+
+FIRST, LAST = date(2013, 6, 25), date(2013, 7, 6)
+"""Twelve days on both sides of a quarter's end: two quarters in one zip."""
+
+Q2, Q3 = "2013-04-01", "2013-07-01"
+
+START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+"""Tags of a run over a range, as Dagster's command line and UI set them."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A data folder and the Dagster instance that goes with it; the folder is looked at anew."""
+
+    root: Path
+    instance: dg.DagsterInstance
+
+    @property
+    def data(self) -> Data:
+        return Data(self.root)
+
+    @property
+    def definitions(self) -> dg.Definitions:
+        return build_definitions(self.data, Settings(data=self.root))
+
+    def lineage(self) -> Lineage:
+        return self.data.lineage(self.instance)
+
+    def status(self, asset: str) -> dict[Key, Status]:
+        lineage = self.lineage()
+        return {key: lineage.status(asset, key) for key in lineage.expected(asset)}
+
+    def file(self, name: str) -> Path:
+        """A file or folder below the data folder."""
+        return self.root / name
+
+    def update(self, *targets: str) -> list[Ran]:
+        """Bring assets up to date as the command line does; by default all."""
+        return bring_up_to_date(self.instance, self.data, targets or list(GRAPH))
+
+    def run(
+        self, *assets: str, first: object = None, last: object = None, tags: Mapping[str, str] = {}
+    ) -> dg.ExecuteInProcessResult:
+        """One run of assets with their checks, over a range of partitions if one is given."""
+        span = {START: str(first), END: str(last or first)} if first else {}
+        return self._job.execute_in_process(
+            instance=self.instance,
+            asset_selection=[dg.AssetKey(asset) for asset in assets],
+            tags={**span, **tags},
+            raise_on_error=False,
+        )
+
+    def check(self, asset: str, *names: str, tags: Mapping[str, str] = {}) -> "Found":
+        """Checks without their asset, as a person can start them in the UI; by default all."""
+        graph = self.definitions.resolve_asset_graph()
+        keys = {
+            key
+            for key in graph.asset_check_keys
+            if key.asset_key == dg.AssetKey(asset) and (not names or key.name in names)
+        }
+        job = self._job.get_subset(asset_selection=frozenset(), asset_check_selection=keys)
+        return found(
+            job.execute_in_process(instance=self.instance, tags=tags, raise_on_error=False)
+        )
+
+    @property
+    def _job(self) -> dg.JobDefinition:
+        return self.definitions.resolve_implicit_global_asset_job_def()
+
+
+Found = dict[str, dg.AssetCheckEvaluation]
+
+
+def found(result: dg.ExecuteInProcessResult) -> Found:
+    """What the checks of a run have found, by their names."""
+    return {each.check_name: each for each in result.get_asset_check_evaluations()}
+
+
+def made(result: dg.ExecuteInProcessResult) -> list[tuple[str, Key]]:
+    """What a run has made: asset and partition."""
+    events = result.filter_events(lambda event: event.is_step_materialization)
+    return [
+        (str(event.asset_key and event.asset_key.to_user_string()), event.partition)
+        for event in events
+    ]
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    """What the one step that has failed tells a person."""
+    (event,) = result.filter_events(lambda event: event.is_step_failure)
+    data = event.step_failure_data
+    assert data.user_failure_data is not None, data.error
+    return str(data.user_failure_data.description)
+
+
+def write_fleet(folder: Path, first: date = FIRST, last: date = LAST, drives: int = 60) -> None:
+    """Zips of a fleet of about sixty drives, some of which fail within days."""
+    write_zips(folder, drives=drives, first=first, last=last, hazard=20)
+
+
+@contextmanager
+def new_project(root: Path) -> Iterator[Project]:
+    """A project on an empty data folder, with records that end with it."""
+    root.mkdir(parents=True, exist_ok=True)
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Project(root, instance)
+
+
+def lose_a_row(path: Path) -> None:
+    """Write a Parquet file anew without its last row, but with all it says about itself."""
+    table = pq.read_table(path)
+    pq.write_table(table.slice(0, table.num_rows - 1), path)
