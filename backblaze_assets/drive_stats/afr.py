@@ -11,7 +11,7 @@ from typing import get_args
 import polars as pl
 
 from backblaze_assets.drive_stats.daily import DAILY_SCHEMA
-from backblaze_assets.drive_stats.groups import GROUPS
+from backblaze_assets.drive_stats.groups import GROUPS, terabytes
 from backblaze_assets.drive_stats.lifetimes import Lifetimes, entry_hours, in_service
 from backblaze_assets.drive_stats.publication import (
     BOOT,
@@ -140,7 +140,7 @@ def afr_table(
     recent = _read_daily(
         [path for day, path in sorted(daily.items()) if starts["year"] <= day < after]
     )
-    models = lifetimes.models().with_columns(capacity_tb=(pl.col("capacity_bytes") / 1e12).round(2))
+    models = lifetimes.models().with_columns(capacity_tb=terabytes(pl.col("capacity_bytes")))
     lives = _lives(lifetimes)
     end = _at_end(lifetimes)
     of_model = {

@@ -6,6 +6,16 @@ DATA_DRIVES = "data drives"
 BOOT_DRIVES = "boot drives"
 UNKNOWN_SIZE = "unknown size"
 
+
+def terabytes(capacity_bytes: pl.Expr) -> pl.Expr:
+    """The size that a drive is sold as: one decimal from 1 TB up, two below.
+
+    A drive of 26 TB has 26,006 GB: with two decimals it would be of another size than it is.
+    """
+    exact = capacity_bytes / 1e12
+    return pl.when(exact >= 1).then(exact.round(1)).otherwise(exact.round(2))
+
+
 _SIZE = (
     pl.when(pl.col("capacity_tb").is_null())
     .then(pl.lit(UNKNOWN_SIZE))

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from backblaze_assets.drive_stats.groups import BOOT_DRIVES, DATA_DRIVES, GROUPS
+from backblaze_assets.drive_stats.groups import BOOT_DRIVES, DATA_DRIVES, GROUPS, terabytes
 from backblaze_assets.drive_stats.lifetimes import Lifetimes, entry_hours
 from backblaze_assets.drive_stats.rates import HOURS_PER_YEAR, NORMAL_QUANTILE, poisson_interval
 
@@ -211,7 +211,7 @@ def watched(drives: pl.DataFrame) -> pl.DataFrame:
         "model",
         "maker",
         "boot",
-        capacity_tb=(pl.col("capacity_bytes") / 1e12).round(2),
+        capacity_tb=terabytes(pl.col("capacity_bytes")),
         entry=entry_hours(),
         exit=entry_hours() + 24 * ((end - pl.col("first_seen")).dt.total_days() + 1),
         ended=ended.cast(pl.Int8),

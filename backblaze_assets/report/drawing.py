@@ -190,16 +190,55 @@ def line_chart(frame: Frame, lines: Sequence[Line]) -> str:
     for line in sorted(lines, key=lambda line: bool(line.label)):
         if line.low and line.high:
             parts.append(_band(frame, line.low, line.high))
-        path, pen = "", "M"
-        for place, value in enumerate(line.values):
-            if value is None or value > 1.5 * frame.end:
-                pen = "M"
-                continue
-            path += f"{pen}{frame.x(place):.1f} {frame.y(value):.1f}"
-            pen = "L"
+        path = _path(frame, line.values)
         if path:
             parts.append(tag("path", d=path, class_="bold" if line.label else "context"))
     return frame.drawn(tag("g", "".join(parts), class_="lines"))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line of a chart that readers compare models in.
+
+    Attributes:
+        model: which model it is of.
+        line: its values.
+        tip: what a pointer over it is told.
+    """
+
+    model: str
+    line: Line
+    tip: str
+
+
+def compare_chart(frame: Frame, curves: Sequence[Curve], picks: Sequence[str]) -> str:
+    """All models as grey lines, those that are picked in colour, with band and name.
+
+    Everything is drawn; which of it shows is the page's script's to say. Without scripts the
+    models of `picks` do.
+    """
+    parts = []
+    for curve in sorted(curves, key=lambda curve: curve.model in picks):
+        known = [
+            (place, value)
+            for place, value in enumerate(curve.line.values)
+            if value is not None and value <= frame.end
+        ]
+        if not known:
+            continue
+        place, value = known[-1]
+        label = tag(
+            "text", curve.line.label, x=f"{frame.x(place) + 6:.1f}", y=f"{frame.y(value) + 4:.1f}"
+        )
+        pick = str(picks.index(curve.model) + 1) if curve.model in picks else None
+        inside = (
+            tag("title", curve.tip)
+            + _band(frame, curve.line.low, curve.line.high)
+            + tag("path", d=_path(frame, curve.line.values), class_="line")
+            + label
+        )
+        parts.append(tag("g", inside, class_="curve", data_model=curve.model, data_pick=pick))
+    return frame.drawn(tag("g", "".join(parts), class_="curves"))
 
 
 def stacked_areas(frame: Frame, layers: Sequence[tuple[str, str, Sequence[float]]]) -> str:
@@ -239,6 +278,18 @@ def dots(frame: Frame, points: Sequence[tuple[float, float, float, float]]) -> s
         for place, value, low, high in points
     )
     return frame.drawn(tag("g", parts, class_="dots"))
+
+
+def _path(frame: Frame, values: Sequence[float | None]) -> str:
+    """Through the values; missing ones break it, and so do those far above the axis."""
+    path, pen = "", "M"
+    for place, value in enumerate(values):
+        if value is None or value > 1.5 * frame.end:
+            pen = "M"
+            continue
+        path += f"{pen}{frame.x(place):.1f} {frame.y(value):.1f}"
+        pen = "L"
+    return path
 
 
 def _band(frame: Frame, low: Sequence[float | None], high: Sequence[float | None]) -> str:

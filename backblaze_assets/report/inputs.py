@@ -1,7 +1,7 @@
 """What the report is made from, and what several of its sections look at."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from backblaze_assets.drive_stats.afr import against_the_rest
+from backblaze_assets.drive_stats.age_adjusted import AGE_ADJUSTED_SCHEMA
 from backblaze_assets.drive_stats.models import short_names
 from backblaze_assets.drive_stats.publication import PUBLISHED, Window
 from backblaze_assets.drive_stats.quarters import days_of, next_quarter
@@ -25,9 +26,10 @@ class Inputs:
         quarter: first day of the newest quarter.
         tables: `afr_table` of it and of all quarters before it that there are.
         survival: `survival` of the newest quarter.
-        age_adjusted: `for_its_age` of the twelve months that end with the newest quarter.
         days: `Lifetimes.days` of the newest quarter.
         reconciled: ours beside the published figures; without rows for made-up data.
+        age_adjusted: `for_its_age` of the twelve months that end with the newest quarter; where it
+            has no rows, the page does not say which rates are those of old drives.
         provenance: what the page was made from: a name and a text each.
         film: where the film lies, relative to the page; None without one.
     """
@@ -35,9 +37,9 @@ class Inputs:
     quarter: date
     tables: Mapping[date, pl.DataFrame]
     survival: pl.DataFrame
-    age_adjusted: pl.DataFrame
     days: pl.DataFrame
     reconciled: pl.DataFrame
+    age_adjusted: pl.DataFrame = field(default_factory=AGE_ADJUSTED_SCHEMA.to_frame)
     provenance: Sequence[tuple[str, str]] = ()
     film: str | None = None
 
@@ -78,6 +80,22 @@ class Inputs:
         """Rows of `age_adjusted` in which something is said, by model."""
         told = self.age_adjusted.drop_nulls("verdict")
         return {row["model"]: row for row in told.iter_rows(named=True)}
+
+    @cached_property
+    def picks(self) -> list[str]:
+        """The models that the charts compare at first.
+
+        The two whose rate above the rest costs most failures, the one with the lowest upper bound,
+        and the largest, as far as these are different ones.
+        """
+        ranked = self.ranked("year")
+        above = ranked.filter(pl.col("verdict") == "above")
+        found = [
+            *above.sort("excess_failures", descending=True)["model"].head(2),
+            *ranked.filter(pl.col("verdict") == "below")["model"].head(1),
+            *ranked.sort("drives_end", descending=True)["model"].head(1),
+        ]
+        return list(dict.fromkeys(found))
 
     @cached_property
     def series(self) -> pl.DataFrame:

@@ -1,5 +1,6 @@
 "use strict";
-// Sorting, filtering and the colours by hand; the page reads without any of it.
+// Sorting, filtering, comparing and the colours by hand; the page reads without any of it.
+document.documentElement.classList.add("js");
 for (const table of document.querySelectorAll("table[data-sortable]")) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, place) => {
@@ -48,3 +49,69 @@ document.getElementById("theme")?.addEventListener("click", () => {
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
 });
+
+const MOST_PICKS = 5;
+const LINE = 13; // from one label to the next
+const curves = [...document.querySelectorAll(".curve")];
+const nameOf = new Map(curves.map((curve) => [curve.dataset.model, curve.querySelector("text").textContent]));
+for (const text of document.querySelectorAll(".curve text")) text.dataset.y = text.getAttribute("y");
+let picks = []; // [model, number of its colour], the oldest first: a pick keeps its colour
+for (const curve of curves)
+  if (curve.dataset.pick && !picks.some(([model]) => model === curve.dataset.model))
+    picks.push([curve.dataset.model, Number(curve.dataset.pick)]);
+picks.sort((a, b) => a[1] - b[1]);
+const pick = (model, on) => {
+  picks = picks.filter(([each]) => each !== model);
+  if (on) {
+    if (picks.length === MOST_PICKS) picks.shift();
+    const taken = new Set(picks.map(([, number]) => number));
+    picks.push([model, [1, 2, 3, 4, 5].find((number) => !taken.has(number))]);
+  }
+  show();
+};
+const show = () => {
+  const numbers = new Map(picks);
+  for (const curve of curves) {
+    const number = numbers.get(curve.dataset.model);
+    if (number) {
+      curve.dataset.pick = number;
+      curve.parentElement.append(curve);
+    } else delete curve.dataset.pick;
+  }
+  for (const group of document.querySelectorAll(".curves")) {
+    let free = Infinity;
+    const labels = [...group.querySelectorAll("[data-pick] text")].sort((a, b) => b.dataset.y - a.dataset.y);
+    for (const label of labels) {
+      const y = Math.min(label.dataset.y, free);
+      label.setAttribute("y", y);
+      free = y - LINE;
+    }
+  }
+  for (const row of document.querySelectorAll("tr[data-model]")) {
+    const number = numbers.get(row.dataset.model);
+    row.hidden = !number;
+    row.firstChild.dataset.pick = number ?? "";
+  }
+  for (const box of document.querySelectorAll(".tick input")) box.checked = numbers.has(box.value);
+  for (const chips of document.querySelectorAll(".chips")) {
+    const buttons = picks.map(([model, number]) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.dataset.pick = number;
+      button.textContent = `${nameOf.get(model) ?? model} ✕`;
+      button.setAttribute("aria-label", `Do not compare ${nameOf.get(model) ?? model}`);
+      button.addEventListener("click", () => pick(model, false));
+      return button;
+    });
+    const select = document.createElement("select");
+    select.setAttribute("aria-label", "Compare a further model");
+    select.append(new Option("+ add a model", ""));
+    const others = [...nameOf].filter(([model]) => !numbers.has(model)).sort((a, b) => a[1].localeCompare(b[1]));
+    for (const [model, name] of others) select.append(new Option(name, model));
+    select.addEventListener("change", () => select.value && pick(select.value, true));
+    chips.replaceChildren(...buttons, select);
+  }
+};
+for (const box of document.querySelectorAll(".tick input"))
+  box.addEventListener("change", () => pick(box.value, box.checked));
+show();

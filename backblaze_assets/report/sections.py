@@ -18,10 +18,12 @@ from backblaze_assets.drive_stats.publication import (
 from backblaze_assets.drive_stats.published import KNOWN, MATCH, by_period
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.report.drawing import (
+    Curve,
     Frame,
     Line,
     axis,
     axis_end,
+    compare_chart,
     dot_and_interval,
     dots,
     drives_axis_end,
@@ -50,6 +52,9 @@ YEARS = (1.0, 2.0, 3.0, 4.0, 5.0)
 
 _LEAST_SHARE = 0.012
 """A layer of a chart of the fleet with less of it at the end has no label."""
+
+_LEAST_DAYS = 50_000
+"""Drive days of a model in twelve months, for its rate to be drawn over time."""
 
 _LEAST_DRIVE_YEARS = 500
 """Of a quarter of a year of age, for its hazard to be drawn."""
@@ -95,6 +100,7 @@ def _ranking_table(inputs: Inputs, window: Window) -> str:
         return tag("p", "No model has enough drives for the table of this window.")
     end = axis_end(ranked["afr"].to_list(), ranked["afr_high"].to_list())
     heads = [
+        tag("td", class_="tick"),
         _head("Model", text=True),
         _head("Maker", text=True, far=True),
         _head("TB", mid=True),
@@ -112,6 +118,7 @@ def _ranking_table(inputs: Inputs, window: Window) -> str:
             "tr",
             "".join(
                 [
+                    _tick(inputs, row["model"]),
                     _name(inputs, row),
                     _cell(escape(row["maker"]), text=True, far=True),
                     _cell(f"{row['capacity_tb'] or 0:g}", mid=True),
@@ -338,6 +345,7 @@ def by_age(inputs: Inputs) -> str:
     end = axis_end([100 * (1 - a[r]["survival"]) for _, a, r in rows if r], oldest)
     rows.sort(key=lambda each: (-each[2], 1 - each[1][each[2]]["survival_low"] if each[2] else 0))
     heads = [
+        tag("td", class_="tick"),
         _head("Model", text=True, sorts=False),
         _head("Maker, size", text=True, far=True, sorts=False),
         *(_head(f"{year:g} y", mid=True, sorts=False) for year in YEARS),
@@ -352,8 +360,101 @@ def by_age(inputs: Inputs) -> str:
         "before. Models in service; coloured where they differ from all drives of the same age "
         f"beyond chance. “·”: fewer than {FEWEST_AT_RISK} drives were followed to that age.</p>"
         f'<table class="ranking"><thead><tr>{"".join(heads)}</tr></thead><tbody>{body}</tbody>'
-        "</table>" + tag("div", _fate(everyone) + _hazard(everyone), class_="charts")
+        "</table>"
+        + _compare_by_age(inputs)
+        + tag("div", _fate(everyone) + _hazard(everyone), class_="charts")
     )
+
+
+_AGES = 33
+"""Places of the chart by age: quarters of a year, to eight years."""
+
+
+def _compare_by_age(inputs: Inputs) -> str:
+    """Failed by age, all models, and below it how many drives were followed."""
+    rows = inputs.survival.filter(
+        pl.col("kind") == "model", pl.col("supported"), ~pl.col("boot"), pl.col("age_years") <= 8
+    )
+    curves, followed = [], []
+    for group in rows.partition_by("group", maintain_order=True):
+        model = str(group["group"][0])
+        ages = {round(4 * row["age_years"]): row for row in group.to_dicts()}
+        name = inputs.names.get(model, model)
+        last = ages[max(ages)]
+        tip = f"{name}: {100 * (1 - last['survival']):.1f} % at {last['age_years']:g} years"
+        low, high = _failed_by_age(ages, "survival_high"), _failed_by_age(ages, "survival_low")
+        curves.append(Curve(model, Line(_failed_by_age(ages, "survival"), name, low, high), tip))
+        cells = "".join(_followed(ages.get(4 * year), mid=year % 2 == 0) for year in range(7))
+        hidden = None if model in inputs.picks else ""
+        row = tag("td", escape(name), class_="name") + cells
+        followed.append(tag("tr", row, data_model=model, hidden=hidden))
+    if not curves:
+        return ""
+    labels = [(4 * year, str(year)) for year in range(9)]
+    frame = Frame("Failed by age in years, all models", labels, _AGES, 30, 1152, 360)
+    heads = tag("td") + "".join(_head(f"{y} y", sorts=False, mid=y % 2 == 0) for y in range(7))
+    return (
+        tag("h3", "Compare models by age")
+        + _chips()
+        + _figure("Failed, %, if none is taken out", compare_chart(frame, curves, inputs.picks))
+        + tag("p", "Drives followed to each age, and failed by then:", class_="note")
+        + _table(heads, "".join(followed))
+    )
+
+
+def _failed_by_age(ages: Mapping[int, Mapping[str, Any]], column: str) -> list[float | None]:
+    """Percent that did not survive, for each place of the chart by age."""
+    return [
+        100 * (1 - ages[place][column])
+        if place in ages and ages[place][column] is not None
+        else None
+        for place in range(_AGES)
+    ]
+
+
+def _followed(row: Mapping[str, Any] | None, *, mid: bool) -> str:
+    """Drives followed at an age, and the share that failed by it."""
+    if row is None:
+        return _cell("·", mid=mid)
+    failed = f"<small>{100 * (1 - row['survival']):.1f} %</small>"
+    return _cell(f"{number(row['followed'])}<br>{failed}", mid=mid)
+
+
+def _compare_over_time(inputs: Inputs, labels: Sequence[tuple[int, str]]) -> str:
+    """Rates over twelve months, all models with enough drive days."""
+    rows = inputs.series.filter(
+        pl.col("kind") == "model", ~pl.col("boot"), pl.col("drive_days") >= _LEAST_DAYS
+    )
+    curves = []
+    for model in rows["group"].unique(maintain_order=True):
+        values, low, high = (
+            _rates(inputs, "model", model, figure, least_days=_LEAST_DAYS)
+            for figure in ("afr", "afr_low", "afr_high")
+        )
+        name = inputs.names.get(model, model)
+        last = next(value for value in reversed(values) if value is not None)
+        curves.append(Curve(model, Line(values, name, low, high), f"{name}: {decimals(last)} %"))
+    title = "Failures a year over twelve months, all models"
+    frame = Frame(title, labels, len(inputs.tables), 8, 1152, 360)
+    return (
+        tag("h3", "Compare models over time")
+        + _chips()
+        + _figure("Failures a year, %", compare_chart(frame, curves, inputs.picks))
+    )
+
+
+def _chips() -> str:
+    """Where the script puts the models that are picked."""
+    return tag("div", class_="chips controls")
+
+
+def _tick(inputs: Inputs, model: str) -> str:
+    """A box to pick a model for the charts."""
+    box = (
+        f'<input type="checkbox" value="{escape(model)}"'
+        f' aria-label="Compare {escape(inputs.names[model])}">'
+    )
+    return tag("td", tag("label", box), class_="tick")
 
 
 def _age_row(
@@ -373,6 +474,7 @@ def _age_row(
         return "below" if one["survival_low"] > all_["survival"] else ""
 
     cells = [
+        _tick(inputs, row["model"]),
         _name(inputs, row),
         _cell(f"{escape(row['maker'])} {size(row['capacity_tb'])}", text=True, far=True),
     ]
@@ -468,9 +570,9 @@ def over_time(inputs: Inputs) -> str:
     for row in makers.head(8).to_dicts():
         models = inputs.series.filter(
             pl.col("kind") == "model", pl.col("maker") == row["maker"], ~pl.col("boot")
-        ).filter(pl.col("drive_days") >= 50_000)
+        ).filter(pl.col("drive_days") >= _LEAST_DAYS)
         lines = [
-            Line(_rates(inputs, "model", group, least_days=50_000))
+            Line(_rates(inputs, "model", group, least_days=_LEAST_DAYS))
             for group in models["group"].unique(maintain_order=True)
         ]
         lines.append(
@@ -500,6 +602,7 @@ def over_time(inputs: Inputs) -> str:
         "<p>Twelve months that end with each quarter. Bold: all drives of the maker, with the 95 % "
         "interval; grey: its models. What is above 8 % leaves through the top.</p>"
         + tag("div", "".join(figures), class_="charts small")
+        + _compare_over_time(inputs, labels)
     )
 
 
