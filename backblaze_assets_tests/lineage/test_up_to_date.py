@@ -10,12 +10,12 @@ from pathlib import Path
 import dagster as dg
 import pyarrow.parquet as pq
 import pytest
-from backblaze_assets.lineage.rules import RULES, Status
 from dagster._core.errors import DagsterAssetCheckFailedError
 
 from backblaze_assets.cli.update import Ran
 from backblaze_assets.errors import DataError
 from backblaze_assets.lineage import code_version
+from backblaze_assets.lineage.rules import RULES, Status
 from backblaze_assets_tests.conftest import FIRST, Project, write_fleet
 from backblaze_assets_tests.repack import repack
 
