@@ -6,7 +6,7 @@ from backblaze_assets.automation.requests import agenda, is_at_work
 from backblaze_assets.drive_stats.download import download, published_since
 from backblaze_assets.drive_stats.quarters import next_quarter, quarter_name
 from backblaze_assets.graph import GRAPH
-from backblaze_assets.instance.asset_job import IMPLICIT_ASSET_JOB
+from backblaze_assets.instance.asset_job import implicit_asset_job
 from backblaze_assets.lineage.reasons import complaints
 from backblaze_assets.lineage.view import View
 from backblaze_assets.resources import Data
@@ -63,7 +63,7 @@ def nightly_schedule(data: Data, limit: int) -> dg.ScheduleDefinition:
 
     @dg.schedule(
         name="fill_by_night",
-        job_name=IMPLICIT_ASSET_JOB,
+        job_name=implicit_asset_job(),
         cron_schedule="*/15 0-5 * * *",
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=f"Materializes what is missing or out of date, {limit:,} partitions at a time.",

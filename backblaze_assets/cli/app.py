@@ -304,7 +304,8 @@ def trace(what: str, partition: str | None, form: str) -> None:
     from backblaze_assets.graph import GRAPH
     from backblaze_assets.lineage import tracing
 
-    with _lineage() as lineage:
+    # A file speaks for itself, wherever it is and whatever there is besides.
+    with _lineage(must_exist=what in GRAPH) as lineage:
         if what in GRAPH:
             keys = [partition] if partition else list(lineage.ledger.all(what))
             found = tracing.trace(lineage, what, keys)
@@ -380,19 +381,19 @@ def dev(port: int) -> None:
 
 
 @contextmanager
-def _lineage() -> Iterator["Lineage"]:
+def _lineage(*, must_exist: bool = True) -> Iterator["Lineage"]:
     """How everything stands, for commands that only look."""
     from backblaze_assets.instance.opening import look_at_instance
 
-    data = _data(Settings.from_environment())
+    data = _data(Settings.from_environment(), must_exist=must_exist)
     with look_at_instance(data.root) as instance:
         yield data.lineage(instance)
 
 
-def _data(settings: Settings) -> "Data":
+def _data(settings: Settings, *, must_exist: bool = True) -> "Data":
     from backblaze_assets.resources import Data
 
-    if not settings.data.is_dir():
+    if must_exist and not settings.data.is_dir():
         raise DataError(
             f"There is no folder {settings.data}. Say with --data where the zips are, or get some "
             "with `backblaze-assets download` or `backblaze-assets demo`."

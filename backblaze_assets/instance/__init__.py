@@ -13,6 +13,5 @@ Dagster lacks it; private imports stand inside functions or guards, so that no c
 | `SqliteEventLogStorage`: methods, tables | events of many partitions at once | Dagster's own |
 | `SqlEventLogStorageTable` | reading thousands of materializations | public call, slower |
 | `CheckRunHealthResult`, `WorkerStatus` | noticing runs that were killed | Dagster's launcher |
-| name of the implicit asset job | the schedule over assets of all kinds | the schedule has to go |
 | `InstanceRef` | steps that print to the terminal | they print to files |
 """

@@ -1,8 +1,18 @@
 """The job in which Dagster materializes assets that are selected by hand."""
 
-IMPLICIT_ASSET_JOB = "__ASSET_JOB"
-"""Its name, which Dagster does not publish (1.13: `IMPLICIT_ASSET_JOB_NAME`).
+from functools import cache
 
-A schedule needs a job, and a job of ours cannot have both quarters and days. Where Dagster calls it
-something else, definitions do not load and say so; then the schedule has to go.
-"""
+import dagster as dg
+
+
+@cache
+def implicit_asset_job() -> str:
+    """Its name, which Dagster publishes nowhere but on the job itself.
+
+    A schedule needs a job, and a job of ours cannot have both quarters and days.
+    """
+
+    @dg.asset
+    def any_asset() -> None: ...
+
+    return dg.Definitions([any_asset]).resolve_implicit_global_asset_job_def().name

@@ -280,6 +280,15 @@ def test_why_and_trace(run, data, tmp_path):
     assert "frames 2016-01-01 has not been materialized" in missing.stderr
 
 
+def test_a_file_is_traced_where_there_is_no_data_folder(run, data):
+    copy = shutil.copy(data / "movie" / "movie.mp4", "film.mp4")
+    done = run("trace", copy)
+    assert done.code == 0, done.stderr
+    assert "made elsewhere" in done.stdout
+    assert "data_2013.zip" in done.stdout
+    assert [path.name for path in Path.cwd().iterdir()] == ["film.mp4"]
+
+
 def test_why_names_what_is_missing(run):
     write_fleet(Path("data"))
     lines = run("why", "afr_table").stdout.splitlines()

@@ -1,0 +1,77 @@
+"""The order of events is their number in the log; what a clock says does not matter."""
+
+import time
+
+import pyarrow.parquet as pq
+import pytest
+
+from backblaze_assets.errors import DataError
+from backblaze_assets.lineage.status import Status
+from backblaze_assets_tests.conftest import FIRST
+
+Q2 = "2013-04-01"
+AN_HOUR = 3600
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Sets the clock of this process; by default it is right."""
+    real = time.time
+    offset = [0.0]
+    monkeypatch.setattr(time, "time", lambda: real() + offset[0])
+
+    def set_by(seconds: float) -> None:
+        offset[0] = seconds
+
+    return set_by
+
+
+def cut(path):
+    """Take the last row away."""
+    table = pq.read_table(path)
+    pq.write_table(table.slice(0, table.num_rows - 1), path)
+
+
+def judge_again(project, asset, key):
+    with pytest.raises(Exception, match="rows_accounted_for"):
+        project.materialize(asset, key)
+
+
+def test_a_check_that_failed_before_the_clock_was_set_back_is_judged_anew(project, clock):
+    """What was made anew later, by a clock that says earlier, is up to date; nothing loops."""
+    project.update("raw_quarter")
+    path = project.path("raw_quarter", Q2) / f"{FIRST}.parquet"
+    clock(AN_HOUR)
+    cut(path)
+    judge_again(project, "raw_quarter", Q2)
+    assert project.lineage().status("raw_quarter", Q2) is Status.REFUSED
+    clock(0)
+    path.unlink()
+    ran = project.update("raw_quarter")
+    assert [(run.asset, run.judge_only) for run in ran] == [("raw_quarter", False)]
+    assert project.lineage().status("raw_quarter", Q2) is Status.UP_TO_DATE
+    assert project.update("raw_quarter") == []
+
+
+def test_a_check_that_fails_after_the_clock_was_set_back_counts(project, clock):
+    clock(AN_HOUR)
+    project.update("raw_quarter")
+    clock(0)
+    cut(project.path("raw_quarter", Q2) / f"{FIRST}.parquet")
+    judge_again(project, "raw_quarter", Q2)
+    assert project.lineage().status("raw_quarter", Q2) is Status.REFUSED
+    with pytest.raises(DataError, match="raw_quarter 2013-04-01 is refused by a check"):
+        project.update("raw_quarter")
+
+
+def test_the_latest_materialization_is_the_one_with_the_highest_number(project, clock):
+    clock(AN_HOUR)
+    project.update("raw_quarter")
+    earlier = project.lineage().ledger.get("raw_quarter", Q2)
+    clock(0)
+    project.materialize("raw_quarter", Q2)
+    later = project.lineage().ledger.get("raw_quarter", Q2)
+    assert later.timestamp < earlier.timestamp
+    assert later.storage_id > earlier.storage_id
+    assert later.run_id != earlier.run_id
+    assert project.lineage().status("raw_quarter", Q2) is Status.UP_TO_DATE
