@@ -366,7 +366,8 @@ def test_the_sensor_is_on_from_the_start_and_the_schedules_are_not(project):
     }
 
 
-def test_every_request_can_be_run_as_the_daemon_does(project, ticks):
+@pytest.mark.usefixtures("ticks")  # for the code that may be edited
+def test_every_request_can_be_run_as_the_daemon_does(project):
     """Dagster resolves a request against the sensor's targets before it makes a run of it."""
     repository = project.definitions.get_repository_def()
     context = dg.build_sensor_context(project.instance, repository_def=repository)
