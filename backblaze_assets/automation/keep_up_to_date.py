@@ -101,6 +101,9 @@ def _zips(root: Path) -> Iterator[tuple[str, int, float]]:
 def _seen(root: Path, instance: dg.DagsterInstance) -> str:
     """A digest of all that may change what there is to do: zips, result folders, the last run."""
     folders = [root / asset for asset in GRAPH]
+    # Where partitions are folders, a file that is deleted changes that folder's time alone.
+    of_folders = [asset.name for asset in GRAPH.values() if any("/" in it for it in asset.files)]
+    folders += [path for name in of_folders for path in sorted(root.glob(f"{name}/*/"))]
     changed = [str(path.stat().st_mtime_ns) for path in folders if path.is_dir()]
     last = instance.get_run_records(limit=1, order_by="update_timestamp", ascending=False)
     run = [str((it.storage_id, it.dagster_run.status.value, it.update_timestamp)) for it in last]

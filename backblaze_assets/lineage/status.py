@@ -71,6 +71,7 @@ class Lineage:
         self.view = view
         self.style = style
         self._names: dict[str, set[str]] = {}
+        self._zip_changes: dict[Path, str] = {}
 
     def forget(self) -> None:
         """Read records and result folders anew when asked next; the view stays."""
@@ -126,10 +127,28 @@ class Lineage:
         return archive.version(day_of(key)) if archive else ABSENT
 
     def identity(self, asset: str, key: Key) -> str:
-        """Identity of what a partition would be made from now: its code and its inputs."""
+        """Identity of what a partition would be made from now: its code and its inputs.
+
+        And when its zip was written: a damaged one has the versions of the whole one in its
+        directory, and is to be tried again when a person has replaced it.
+        """
         inputs = self.inputs(asset, key)
         parts = [text for name in sorted(inputs) for text in (name, inputs[name])]
+        if Source.ZIP in GRAPH[asset].sources:
+            parts.append(self._zip_change(key))
         return digest([code_version(asset), *parts])
+
+    def _zip_change(self, key: Key) -> str:
+        """When the zip of a quarter was written; asked once, as the view is of one moment."""
+        archive = self.view.archives.get(day_of(key))
+        if archive is None:
+            return ABSENT
+        if archive.path not in self._zip_changes:
+            try:
+                self._zip_changes[archive.path] = str(archive.path.stat().st_mtime_ns)
+            except OSError:
+                self._zip_changes[archive.path] = ABSENT
+        return self._zip_changes[archive.path]
 
     # How partitions stand
 

@@ -1,284 +1,380 @@
-"""Automation: what the sensors and schedules ask for, evaluated against a temporary instance."""
+"""Automation: what the sensor and the schedules ask for, tick after tick, on an instance."""
 
-import math
+import json
+import os
+import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
-import pyarrow.parquet as pq
 import pytest
-from backblaze_assets.automation.following import ATTEMPTS, FOLLOWING
-from backblaze_assets.automation.new_zips import new_zips_sensor
-from dagster._core.errors import DagsterAssetCheckFailedError
 
-from backblaze_assets.automation import following, schedules
+from backblaze_assets.automation import keep_up_to_date, schedules
+from backblaze_assets.automation.keep_up_to_date import STILL_S, keep_up_to_date_sensor
+from backblaze_assets.automation.reloading import reload_definitions
+from backblaze_assets.automation.requests import BATCH
 from backblaze_assets.drive_stats.archive import BASE_URL
 from backblaze_assets.errors import DataError
-from backblaze_assets.resources import Data
+from backblaze_assets.lineage import checking, view
+from backblaze_assets.lineage.ledger import Ledger
+from backblaze_assets.lineage.status import Status
 from backblaze_assets.settings import Settings
-from backblaze_assets_tests.conftest import Project, write_fleet
+from backblaze_assets_tests.project import (
+    END,
+    FIRST,
+    Q2,
+    Q3,
+    START,
+    Project,
+    lose_a_row,
+    made,
+    new_project,
+    write_fleet,
+)
 from backblaze_assets_tests.repack import repack
 
-Q2, Q3 = "2013-04-01", "2013-07-01"
-START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+QUARTERLY = ["drive_lifetimes", "film_layout", "raw_quarter"]
+DAILY = ["daily_stats", "frames"]
+REST = ["afr_table", "movie", "movie_clip"]
+NOBODY = 1
+"""A port at which nobody answers."""
 
 
-# New zips
-
-
-class Looks:
-    """The sensor `new_zips`, tick after tick."""
-
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        self._cursor: str | None = None
-        self.message = ""
-
-    def look(self) -> list[dg.RunRequest]:
-        """One tick; what it asks for."""
-        context = dg.build_sensor_context(instance=self._project.instance, cursor=self._cursor)
-        result = new_zips_sensor(self._project.data)(context)
-        assert isinstance(result, dg.SensorResult)
-        self._cursor = result.cursor
-        self.message = result.skip_reason.skip_message if result.skip_reason else ""
-        return list(result.run_requests or [])
-
-
-@pytest.fixture
-def looks(project: Project) -> Looks:
-    return Looks(project)
-
-
-def ranges(requests: list[dg.RunRequest]) -> list[tuple[str, str]]:
-    return [(request.tags[START], request.tags[END]) for request in requests]
-
-
-def test_a_zip_is_asked_for_once_it_has_been_seen_twice_and_is_the_same(looks):
-    assert looks.look() == []
-    assert "data_2013.zip is new or still being written" in looks.message
-    (request,) = looks.look()
-    assert ranges([request]) == [(Q2, Q3)]  # one run for an annual zip
-    assert [again.run_key for again in looks.look()] == [request.run_key]  # so it is not run again
-
-
-def test_a_zip_that_is_being_copied_is_left_alone(project, looks):
-    path = project.root / "data_2013.zip"
-    whole = path.read_bytes()
-    for part in (len(whole) // 3, len(whole) // 2, len(whole)):
-        path.write_bytes(whole[:part])
-        assert looks.look() == []
-        assert "still being written" in looks.message
-    assert len(looks.look()) == 1
-
-
-def test_a_zip_that_cannot_be_read_is_named_and_blocks_no_other(project, looks):
-    (project.root / "data_2014.zip").write_bytes(b"PK\x03\x04 cut short")
-    looks.look()
-    assert ranges(looks.look()) == [(Q2, Q3)]
-    project.materialize("raw_quarter", Q2, Q3)
-    assert looks.look() == []
-    assert "data_2014.zip is not a whole zip file" in looks.message
-
-
-def test_the_same_content_downloaded_again_leads_to_nothing(project, looks):
-    project.materialize("raw_quarter", Q2, Q3)
-    repack(project.root / "data_2013.zip")
-    looks.look()
-    assert looks.look() == []
-    assert looks.message.startswith("All zips are imported")
-
-
-def test_of_changed_content_only_the_changed_quarter_is_asked_for(project, looks):
-    looks.look()
-    (first,) = looks.look()
-    project.materialize("raw_quarter", Q2, Q3)
-    repack(project.root / "data_2013.zip", changed_day="2013-07-02")
-    assert looks.look() == []
-    (request,) = looks.look()
-    assert ranges([request]) == [(Q3, Q3)]
-    assert request.run_key != first.run_key
-
-
-def test_each_zip_has_a_run_of_its_own(project, looks):
-    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 2))
-    looks.look()
-    assert ranges(looks.look()) == [(Q2, Q3), ("2014-01-01", "2014-01-01")]
-
-
-def test_a_zip_that_is_being_imported_by_someone_else_is_left_alone(project, looks):
-    looks.look()
-    project.instance.create_run_for_job(
-        project.definitions.resolve_implicit_global_asset_job_def(),
-        asset_selection={dg.AssetKey("raw_quarter")},
-        tags={START: Q2, END: Q2},
-        status=dg.DagsterRunStatus.STARTED,
-    )
-    assert ranges(looks.look()) == [(Q3, Q3)]
-
-
-def test_deleted_raw_files_are_asked_for_again(project, looks):
-    looks.look()
-    (first,) = looks.look()
-    project.materialize("raw_quarter", Q2, Q3)
-    assert looks.look() == []
-    next(project.folder.raw_quarter(date(2013, 7, 1)).glob("*.parquet")).unlink()
-    (again,) = looks.look()
-    assert ranges([again]) == [(Q3, Q3)]
-    project.materialize("raw_quarter", Q3)
-    next(project.folder.raw_quarter(date(2013, 7, 1)).glob("*.parquet")).unlink()
-    (third,) = looks.look()
-    assert len({request.run_key for request in (first, again, third)}) == 3
-
-
-# Following
+def age(root: Path, seconds: float = 60) -> None:
+    """Let zips lie for a while."""
+    when = time.time() - seconds
+    for path in root.glob("*.zip"):
+        os.utime(path, (when, when))
 
 
 class Ticks:
-    """The condition of all assets, evaluated tick after tick."""
+    """The sensor, tick after tick; what it asks for is run as the daemon does."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._cursor: dg.AssetDaemonCursor | None = None
+        self.load()
+        self.cursor: str | None = None
+        self.message = ""
+        self.events: list[dg.AssetCheckEvaluation] = []
+        self.keys: list[str] = []
 
-    def tick(self) -> dict[str, list[str]]:
-        """The partitions that are asked for, by asset; [""] where there are none."""
-        result = dg.evaluate_automation_conditions(
-            self.project.definitions,
-            self.project.instance,
-            asset_selection=dg.AssetSelection.assets(*FOLLOWING).without_checks(),
-            cursor=self._cursor,
-        )
-        self._cursor = result.cursor
-        found = {name: result.get_requested_partitions(dg.AssetKey(name)) for name in FOLLOWING}
-        return {name: sorted(key or "" for key in keys) for name, keys in found.items() if keys}
+    def load(self) -> None:
+        """Load the definitions, as the code server does when it starts."""
+        data = self.project.data
+        assert data.view  # looked at now
+        self.sensor = keep_up_to_date_sensor(data, NOBODY)
 
-    def run(self, asked: dict[str, list[str]]) -> None:
+    def tick(self) -> list[dg.RunRequest]:
+        """One tick; what it asks for, each run once, as Dagster sees to by the run's key."""
+        context = dg.build_sensor_context(self.project.instance, cursor=self.cursor)
+        result = self.sensor(context)
+        assert isinstance(result, dg.SensorResult)
+        self.cursor = result.cursor
+        self.message = (result.skip_reason.skip_message or "") if result.skip_reason else ""
+        self.events = list(result.asset_events)
+        for event in self.events:
+            self.project.instance.report_runless_asset_event(event)
+        fresh = [it for it in result.run_requests or [] if it.run_key not in self.keys]
+        self.keys += [str(it.run_key) for it in fresh]
+        return fresh
+
+    def run(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
         """Do what has been asked for."""
-        for asset, keys in asked.items():
-            self.project.materialize(asset, keys[0] or None, keys[-1] or None)
+        job = self.project.definitions.resolve_implicit_global_asset_job_def().get_subset(
+            asset_selection=set(request.asset_selection or []),
+            asset_check_selection=set(request.asset_check_keys)
+            if request.asset_check_keys is not None
+            else None,
+        )
+        return job.execute_in_process(
+            instance=self.project.instance, tags=request.tags, raise_on_error=False
+        )
+
+    def settle(self) -> list[list[str]]:
+        """Tick and run until nothing is asked for; the assets of each run."""
+        seen = []
+        while requests := self.tick():
+            for request in requests:
+                seen.append(names(request))
+                self.run(request)
+        return seen
+
+
+def names(request: dg.RunRequest) -> list[str]:
+    return sorted(key.to_user_string() for key in request.asset_selection or [])
+
+
+def span(request: dg.RunRequest) -> tuple[str, str]:
+    return request.tags[START], request.tags[END]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    with new_project(tmp_path / "data") as project:
+        write_fleet(project.root)
+        age(project.root)
+        yield project
 
 
 @pytest.fixture
 def ticks(project: Project, monkeypatch) -> Ticks:
-    monkeypatch.setattr(following, "LOADED", math.inf)  # the code may be edited during the tests
+    # The code may be edited while the tests run.
+    monkeypatch.setattr(keep_up_to_date, "_is_edited", lambda _: False)
     return Ticks(project)
 
 
-def test_everything_follows_an_import_each_asset_once_and_then_nothing_more(project, ticks):
-    assert ticks.tick() == {}  # what is not imported is not this sensor's
-    project.materialize("raw_quarter", Q2, Q3)
-    order = []
-    while asked := ticks.tick():
-        order.append({asset: len(keys) for asset, keys in asked.items()})
-        ticks.run(asked)
-    assert order == [
-        {"daily_stats": 12, "drive_lifetimes": 2},
-        {"afr_table": 2, "film_layout": 1},
-        {"frames": 12},
-        {"movie_clip": 2},
-        {"movie": 1},
-    ]
-    assert project.folder.movie.exists()
-    assert ticks.tick() == {}
-    assert project.update() == []  # the command line agrees
+# The sensor
 
 
-def test_what_is_asked_for_waits_until_everything_above_it_is_done(project, ticks):
-    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 2))
-    project.materialize("raw_quarter", Q2, Q3)
-    assert ticks.tick() == {}  # the zip of 2014 is still to be imported
-    project.materialize("raw_quarter", "2014-01-01")
-    assert {asset: len(keys) for asset, keys in ticks.tick().items()} == {
-        "daily_stats": 14,
-        "drive_lifetimes": 3,
-    }
+def test_a_dropped_zip_becomes_the_film_in_three_runs_and_then_nothing_is_asked_for(ticks):
+    (first,) = ticks.tick()
+    assert (names(first), span(first)) == (QUARTERLY, (Q2, Q3))
+    assert first.tags[BATCH] == first.run_key
+    ticks.run(first)
+    assert ticks.settle() == [DAILY, REST]
+    assert ticks.message == "Everything is up to date."
+    assert ticks.project.file("movie/movie.mp4").exists()
+    assert ticks.project.update() == []  # the command line agrees
 
 
-def test_what_has_failed_is_asked_for_again_only_when_something_has_changed(project, ticks):
-    project.materialize("raw_quarter", Q2, Q3)
-    assert len(ticks.tick()["daily_stats"]) == 12
-    (project.folder.raw_quarter(date(2013, 7, 1)) / "2013-07-02.parquet").write_bytes(b"broken")
-    with pytest.raises(dg.Failure, match=r"2013-07-02\.parquet cannot be read"):
-        project.materialize("daily_stats", "2013-06-25", "2013-07-06")
-    assert "daily_stats" not in ticks.tick()
-    repack(project.root / "data_2013.zip", changed_day="2013-07-02")
-    project.materialize("raw_quarter", Q3)
-    assert ticks.tick()["daily_stats"] == ["2013-07-02"]
+def test_what_is_asked_for_is_asked_for_once(ticks):
+    assert ticks.tick()
+    assert ticks.tick() == []
+    # Also by a daemon that has been started anew and has lost its cursor.
+    ticks.cursor = None
+    assert ticks.tick() == []
 
 
-def test_what_was_cancelled_is_asked_for_three_times_at_most(project, ticks):
-    project.materialize("raw_quarter", Q2, Q3)
-    asked = [ticks.tick() for _ in range(ATTEMPTS + 2)]
-    assert asked[:ATTEMPTS] == [asked[0]] * ATTEMPTS
-    assert asked[ATTEMPTS:] == [{}, {}]
+def test_a_zip_that_is_being_copied_is_left_alone(project, ticks):
+    path = project.root / "data_2013.zip"
+    whole = path.read_bytes()
+    for part in (len(whole) // 3, len(whole) // 2, len(whole)):
+        path.write_bytes(whole[:part])
+        assert ticks.tick() == []
+        assert "being copied" in ticks.message
+    age(project.root, STILL_S + 1)
+    assert len(ticks.tick()) == 1
 
 
-def test_a_failed_import_does_not_hold_up_what_has_been_imported(project, ticks):
-    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 2))
+def test_a_tick_that_finds_nothing_new_reads_neither_zips_nor_records(ticks, monkeypatch):
+    ticks.project.update()
+    ticks.tick()
+    read = []
+    zips, records = view.survey, Ledger.all
+    monkeypatch.setattr(view, "survey", lambda root: read.append("zips") or zips(root))
+    monkeypatch.setattr(
+        Ledger, "all", lambda self, asset: read.append("records") or records(self, asset)
+    )
+    assert ticks.tick() == []
+    assert read == []
+    assert ticks.message == "Everything is up to date."
+    # Something new makes it look.
+    ticks.project.file("movie/movie.mp4").unlink()
+    assert names(*ticks.tick()) == ["movie"]
+    assert set(read) == {"zips", "records"}
+
+
+def test_nothing_is_asked_for_while_runs_are_at_work(project, ticks):
+    run = project.instance.create_run_for_job(
+        project.definitions.resolve_implicit_global_asset_job_def(),
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    assert ticks.tick() == []
+    assert "at work" in ticks.message
+    project.instance.report_run_failed(run)
+    assert len(ticks.tick()) == 1
+
+
+def test_a_bad_zip_is_shown_as_a_failed_check_once_and_holds_up_no_other(project, ticks):
+    (project.root / "data_2014.zip").write_bytes(b"PK\x03\x04 cut short")
+    age(project.root)
+    (request,) = ticks.tick()
+    assert span(request) == (Q2, Q3)
+    (event,) = ticks.events
+    assert (event.asset_key.to_user_string(), event.check_name) == ("raw_quarter", "zips_readable")
+    assert not event.passed
+    assert "data_2014.zip" in (event.description or "")
+    ticks.run(request)
+    for _ in range(3):
+        for request in ticks.tick():
+            ticks.run(request)
+        assert ticks.events == []
+    assert ticks.tick() == []
+    assert "data_2014.zip is not a whole zip file" in ticks.message
+    # A whole zip in its place makes the check pass.
+    (project.root / "data_2014.zip").unlink()
+    assert ticks.tick() == []
+    (event,) = ticks.events
+    assert event.passed
+    assert "data_2014.zip" not in ticks.message
+
+
+def test_a_failed_import_is_not_asked_for_again_until_its_zip_changes(project, ticks):
     path = project.root / "data_2014.zip"
+    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 1))
     content = bytearray(path.read_bytes())
-    content[200] ^= 0xFF  # inside of a compressed day; the directory stays readable
+    content[200] ^= 0xFF
     path.write_bytes(content)
-    project.materialize("raw_quarter", Q2, Q3)
-    with pytest.raises(dg.Failure):
-        project.materialize("raw_quarter", "2014-01-01")
-    assert set(ticks.tick()) == {"daily_stats", "drive_lifetimes"}
+    age(project.root)
+    seen = ticks.settle()
+    assert seen[0] == QUARTERLY
+    # What of that run was recorded is judged, and everything is made from it but for that zip.
+    assert set(project.status("afr_table").values()) == {Status.UP_TO_DATE, Status.MISSING}
+    assert project.status("afr_table")["2014-01-01"] is Status.MISSING
+    assert "raw_quarter" in ticks.message
+    assert "could not be made" in ticks.message
+    asked = len(ticks.keys)
+    ticks.cursor = None
+    assert ticks.settle() == []
+    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 1))
+    age(project.root, 30)
+    assert "raw_quarter" in ticks.settle()[0]
+    assert len(ticks.keys) > asked
+    assert set(project.status("movie").values()) == {Status.UP_TO_DATE}
+
+
+def test_what_a_person_has_terminated_is_not_asked_for_again(project, ticks):
+    (request,) = ticks.tick()
+    run = project.instance.create_run_for_job(
+        project.definitions.resolve_implicit_global_asset_job_def(),
+        asset_selection={dg.AssetKey("raw_quarter")},
+        tags=dict(request.tags),
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    project.instance.report_run_canceled(run)
+    assert ticks.tick() == []
+    assert "could not be made" in ticks.message
+    repack(project.root / "data_2013.zip", changed_day="2013-07-02")
+    age(project.root, 30)
+    (again,) = ticks.tick()
+    assert again.run_key != request.run_key
+
+
+def test_the_same_content_downloaded_again_leads_to_nothing(project, ticks):
+    project.update()
+    repack(project.root / "data_2013.zip")
+    age(project.root)
+    assert ticks.tick() == []
+    assert ticks.message == "Everything is up to date."
+
+
+def test_of_changed_content_only_the_changed_quarter_is_asked_for(project, ticks):
+    project.update()
+    repack(project.root / "data_2013.zip", changed_day="2013-07-02")
+    age(project.root)
+    (request,) = ticks.tick()
+    assert span(request) == (Q3, Q3)
+
+
+def test_what_was_not_checked_is_judged_in_a_run_of_checks_over_its_range(project, ticks):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checking, "_result", _killed)
+        assert not project.run("raw_quarter", first=Q2, last=Q3).success
+    (request,) = ticks.tick()
+    assert request.asset_selection == []
+    assert [key.name for key in request.asset_check_keys or []] == ["rows_accounted_for"]
+    assert span(request) == (Q2, Q3)
+    result = ticks.run(request)
+    assert result.success
+    assert made(result) == []
+    assert set(project.status("raw_quarter").values()) == {Status.UP_TO_DATE}
+    assert sorted(it for found in ticks.tick() for it in names(found)) == [
+        *("daily_stats", "drive_lifetimes", "film_layout")
+    ]
+
+
+def _killed(*_: object) -> dg.AssetCheckResult:
+    raise SystemError("as if the process had been killed")
 
 
 def test_what_a_check_refuses_is_left_to_a_person_and_holds_up_nothing_else(project, ticks):
-    project.materialize("raw_quarter", Q2, Q3)
-    refuse(project, Q2)
-    assert ticks.tick() == {"daily_stats": [f"2013-07-0{day}" for day in range(1, 7)]}
-    for path in project.folder.raw_quarter(date(2013, 4, 1)).glob("*.parquet"):
-        path.unlink()
-    project.materialize("raw_quarter", Q2)
-    assert {asset: len(keys) for asset, keys in ticks.tick().items()} == {
-        "daily_stats": 12,
-        "drive_lifetimes": 2,
+    project.update("raw_quarter")
+    lose_a_row(project.file(f"raw_quarter/{Q2}/{FIRST}.parquet"))
+    project.check("raw_quarter", "rows_accounted_for")
+    (request,) = ticks.tick()
+    assert (names(request), span(request)) == (["daily_stats"], ("2013-07-01", "2013-07-06"))
+    ticks.run(request)
+    assert ticks.tick() == []
+    assert f"raw_quarter {Q2} is refused by a check" in ticks.message
+    project.file(f"raw_quarter/{Q2}/{FIRST}.parquet").unlink()
+    (request,) = ticks.tick()
+    assert ("raw_quarter" in names(request), span(request)) == (True, (Q2, Q2))
+
+
+def test_an_empty_folder_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(keep_up_to_date, "_is_edited", lambda _: False)
+    with new_project(tmp_path / "data") as project:
+        ticks = Ticks(project)
+        assert ticks.tick() == []
+        assert "no zips" in ticks.message
+        assert str(project.root) in ticks.message
+        assert ticks.events == []
+
+
+def test_data_beyond_the_partitions_shown_are_asked_for_and_a_person_is_told(project, ticks):
+    project.update()
+    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 2))
+    age(project.root)
+    (request,) = ticks.tick()
+    assert span(request) == ("2014-01-01", "2014-01-01")
+    ticks.run(request)
+    ticks.settle()
+    assert "beyond the partitions shown" in ticks.message  # nobody answers at the port
+    assert "Reload" in ticks.message
+    assert "BACKBLAZE_PORT" in ticks.message
+    ticks.load()  # as a person does who clicks
+    assert ticks.tick() == []
+    assert ticks.message == "Everything is up to date."
+
+
+def test_code_that_has_been_edited_is_to_be_loaded_before_anything_is_asked_for(ticks, monkeypatch):
+    monkeypatch.setattr(keep_up_to_date, "_is_edited", lambda _: True)
+    assert ticks.tick() == []
+    assert "The code has been edited" in ticks.message
+    assert "Reload" in ticks.message
+    monkeypatch.setattr(keep_up_to_date, "_is_edited", lambda _: False)
+    ticks.load()
+    assert len(ticks.tick()) == 1
+
+
+def test_code_counts_as_edited_once_a_module_is_newer_than_the_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(keep_up_to_date, "PACKAGE", tmp_path)
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "movie.py").write_text("", "utf-8")
+    assert not keep_up_to_date._is_edited(time.time() + 1)
+    assert keep_up_to_date._is_edited(time.time() - 60)
+
+
+def test_where_nobody_answers_the_definitions_are_not_loaded_anew():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    assert not reload_definitions(port, "backblaze_assets.definitions")
+
+
+def test_the_sensor_is_on_from_the_start_and_the_schedules_are_not(project):
+    repository = project.definitions.get_repository_def()
+    sensor = repository.get_sensor_def("keep_up_to_date")
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    assert {
+        schedule.name: schedule.default_status.value for schedule in repository.schedule_defs
+    } == {
+        "fill_by_night": "STOPPED",
+        "look_for_new_quarters": "STOPPED",
     }
 
 
-def refuse(project: Project, quarter: str) -> None:
-    """Have a quarter of raw rows refused by its check, as a row is lost, in a run over two."""
-    path = next(project.folder.raw_quarter(date.fromisoformat(quarter)).glob("*.parquet"))
-    table = pq.read_table(path)
-    pq.write_table(table.slice(0, table.num_rows - 1), path)
-    with pytest.raises(DagsterAssetCheckFailedError):
-        project.materialize("raw_quarter", Q2, Q3)
-
-
-def test_nothing_is_asked_for_by_code_that_has_been_edited_since(project, ticks, monkeypatch):
-    project.materialize("raw_quarter", Q2, Q3)
-    monkeypatch.setattr(following, "LOADED", 0.0)
-    assert ticks.tick() == {}
-    monkeypatch.setattr(following, "LOADED", math.inf)
-    assert set(ticks.tick()) == {"daily_stats", "drive_lifetimes"}
-
-
-def test_the_folder_is_looked_at_once_a_tick(ticks, monkeypatch):
-    calls = []
-    lineage = Data.lineage
-
-    def counted(*args):
-        calls.append(args)
-        return lineage(*args)
-
-    monkeypatch.setattr(Data, "lineage", counted)
-    ticks.tick()
-    assert len(calls) == 1
-
-
-@pytest.mark.filterwarnings("ignore:Function `AssetSelection.keys`")  # Dagster's own use of it
-def test_many_partitions_are_asked_for_as_one_backfill(project, monkeypatch):
-    monkeypatch.setattr(following, "LOADED", math.inf)
-    project.materialize("raw_quarter", Q2, Q3)
+@pytest.mark.usefixtures("ticks")  # for the code that may be edited
+def test_every_request_can_be_run_as_the_daemon_does(project):
+    """Dagster resolves a request against the sensor's targets before it makes a run of it."""
     repository = project.definitions.get_repository_def()
-    sensor = repository.get_sensor_def("follow_inputs")
-    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
-    context = dg.build_sensor_context(instance=project.instance, repository_def=repository)
-    (request,) = sensor.evaluate_tick(context).run_requests
-    assert request.asset_graph_subset.num_partitions_and_non_partitioned_assets == 12 + 2
+    context = dg.build_sensor_context(project.instance, repository_def=repository)
+    data = repository.get_sensor_def("keep_up_to_date").evaluate_tick(context)
+    (request,) = data.run_requests
+    assert names(request) == QUARTERLY
+    assert json.loads(data.cursor)["seen"]
 
 
 # Downloads
@@ -293,8 +389,8 @@ def host(monkeypatch) -> list[object]:
         asked.append((quarter, base_url))
         return ["data_2014.zip", "data_2015.zip"]
 
-    def download(names, folder, *, base_url):
-        asked.append((names, folder, base_url))
+    def download(zips, folder, *, base_url):
+        asked.append((zips, folder, base_url))
         return []
 
     monkeypatch.setattr(schedules, "published_since", published_since)
@@ -324,12 +420,13 @@ def test_an_empty_folder_is_not_filled_with_years_of_history(project, host):
 @pytest.mark.parametrize(("value", "running"), [("", False), ("off", False), ("on", True)])
 def test_one_setting_turns_downloads_on(monkeypatch, value, running):
     monkeypatch.setenv("BACKBLAZE_DOWNLOAD", value)
-    settings = Settings.from_environment()
-    schedule = schedules.download_schedule(on=settings.download)
+    schedule = schedules.download_schedule(on=Settings.from_environment().download)
     assert (schedule.default_status is dg.DefaultScheduleStatus.RUNNING) == running
 
 
-@pytest.mark.parametrize("name", ["BACKBLAZE_DOWNLOAD", "BACKBLAZE_PARTITIONS_PER_TICK"])
+@pytest.mark.parametrize(
+    "name", ["BACKBLAZE_DOWNLOAD", "BACKBLAZE_PARTITIONS_PER_TICK", "BACKBLAZE_PORT"]
+)
 @pytest.mark.parametrize("value", ["yes", "-1", "0"])
 def test_settings_that_mean_nothing_are_refused(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
@@ -341,7 +438,6 @@ def test_downloads_are_retried_with_growing_pauses():
     policy = schedules.fetch_new_quarters.retry_policy
     assert policy.backoff is dg.Backoff.EXPONENTIAL
     assert policy.max_retries >= 3
-    assert schedules.fetch_new_quarters.pool == "download"
 
 
 # By night
@@ -354,35 +450,36 @@ def stored(project: Project, tmp_path: Path) -> Iterator[Project]:
         yield Project(project.root, instance)
 
 
-def by_night(project: Project, limit: int = 1000) -> list[tuple[str, str, str]]:
-    """What one tick asks for: asset, first and last partition."""
-    when = datetime(2026, 1, 2, 0, 15, tzinfo=UTC)
+def by_night(project: Project, limit: int = 1000, night: int = 2) -> list[dg.RunRequest]:
+    """What one tick asks for."""
+    when = datetime(2026, 1, night, 0, 15, tzinfo=UTC)
     context = dg.build_schedule_context(project.instance, scheduled_execution_time=when)
     found = schedules.nightly_schedule(project.data, limit)(context)
-    if isinstance(found, dg.SkipReason):
-        return []
-    return [
-        (
-            request.asset_selection[0].to_user_string(),
-            request.tags.get(START, ""),
-            request.tags.get(END, ""),
-        )
-        for request in found
-    ]
+    return [] if isinstance(found, dg.SkipReason) else found
 
 
 def test_the_night_asks_for_ranges_in_order_and_in_bounded_steps(stored):
-    seen = [by_night(stored, limit=6)]
-    for _ in range(3):
-        for asset, first, last in seen[-1]:
-            stored.materialize(asset, first, last)
-        seen.append(by_night(stored, limit=6))
+    seen = []
+    ticks = Ticks(stored)
+    for _ in range(9):
+        requests = by_night(stored, limit=6)
+        seen.append([(names(request), *span(request)) for request in requests])
+        if not requests:
+            break
+        for request in requests:
+            ticks.run(request)
     assert seen == [
-        [("raw_quarter", Q2, Q3)],
-        [("daily_stats", "2013-06-25", "2013-06-30")],
-        [("daily_stats", "2013-07-01", "2013-07-06")],
-        [("drive_lifetimes", Q2, Q3)],
+        [(QUARTERLY, Q2, Q3)],
+        [(DAILY, "2013-06-25", "2013-06-30")],
+        [(DAILY, "2013-07-01", "2013-07-06")],
+        [(REST, Q2, Q3)],
+        [],
     ]
+
+
+def test_a_step_of_the_night_is_smaller_than_what_there_is_to_do(stored):
+    (request,) = by_night(stored, limit=1)
+    assert span(request) == (Q2, Q2)
 
 
 def test_the_night_leaves_runs_alone_that_are_at_work(stored):
@@ -394,9 +491,24 @@ def test_the_night_leaves_runs_alone_that_are_at_work(stored):
     assert by_night(stored) == []
 
 
+def test_what_has_failed_is_tried_again_the_next_night_and_not_before(stored):
+    (request,) = by_night(stored)
+    run = stored.instance.create_run_for_job(
+        stored.definitions.resolve_implicit_global_asset_job_def(),
+        tags=dict(request.tags),
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    stored.instance.report_run_failed(run)
+    assert by_night(stored) == []
+    (again,) = by_night(stored, night=3)
+    assert (names(again), span(again)) == (QUARTERLY, (Q2, Q3))
+
+
 def test_the_night_makes_nothing_from_what_a_check_refuses(stored):
-    stored.materialize("raw_quarter", Q2, Q3)
-    refuse(stored, Q2)
-    assert by_night(stored) == [("daily_stats", "2013-07-01", "2013-07-06")]
-    stored.materialize("daily_stats", "2013-07-01", "2013-07-06")
+    stored.update("raw_quarter")
+    lose_a_row(stored.file(f"raw_quarter/{Q2}/{FIRST}.parquet"))
+    stored.check("raw_quarter", "rows_accounted_for")
+    (request,) = by_night(stored)
+    assert (names(request), *span(request)) == (["daily_stats"], "2013-07-01", "2013-07-06")
+    Ticks(stored).run(request)
     assert by_night(stored) == []

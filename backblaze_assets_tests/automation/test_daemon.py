@@ -1,46 +1,104 @@
-"""Automation for real: a daemon in a process of its own, kills, and places in pools."""
+"""Automation for real: `dagster dev` with the sensor, a zip that is dropped, kills, its end."""
 
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
-from backblaze_assets.lineage.rules import RULES, Status
 
+from backblaze_assets.automation.reloading import reload_definitions
+from backblaze_assets.graph import GRAPH
 from backblaze_assets.instance.opening import environment, open_instance
+from backblaze_assets.lineage.status import Status
 from backblaze_assets.resources import Data
-from backblaze_assets.settings import Settings
-from backblaze_assets_tests.conftest import write_fleet
+from backblaze_assets_tests.project import FIRST, LAST, Q2, Q3, write_fleet
+
+LOCATION = "backblaze_assets.definitions"
+
+
+def free_port() -> int:
+    """A port on which nobody listens now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Ui:
+    """A UI that has been started on a data folder."""
+
+    root: Path
+    port: int
+
+    def answers(self) -> bool:
+        return asked(f"http://127.0.0.1:{self.port}/server_info") is not None
+
+    def query(self, query: str, **variables: object) -> dict[str, Any]:
+        """The data that GraphQL answers with, as the pages get them."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        headers = {"Content-Type": "application/json"}
+        url = f"http://127.0.0.1:{self.port}/graphql"
+        answer = asked(urllib.request.Request(url, body, headers))
+        assert answer is not None
+        return dict(json.loads(answer)["data"])
+
+    def partitions(self, asset: str) -> list[str]:
+        """The latest partitions that an asset's page shows, in order."""
+        query = """query($key: [AssetKeyInput!]!) { assetNodes(assetKeys: $key) {
+            partitionKeyConnection(limit: 120, ascending: false) { results } } }"""
+        (node,) = self.query(query, key=[{"path": [asset]}])["assetNodes"]
+        return list(reversed(node["partitionKeyConnection"]["results"]))
+
+
+def asked(request: urllib.request.Request | str) -> bytes | None:
+    """What a server of this machine answers; None while nobody listens."""
+    try:
+        # Not through a proxy that the environment may name.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=60) as answer:
+            return bytes(answer.read())
+    except OSError:
+        return None
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float, pause: float = 0.5) -> None:
+    """Return when `is_so`, asked every `pause` seconds; fail after `seconds`."""
+    until = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < until, "it takes too long"
+        time.sleep(pause)
 
 
 @contextmanager
-def dagster_dev(root: Path, port: int) -> Iterator[None]:
-    """`dagster dev` on the data folder `root`, ended as by Ctrl-C.
-
-    Ports should be below 32768: above, asking a port where nobody listens may connect to itself.
-    """
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "backblaze_assets.definitions"]
+def dagster_dev(root: Path) -> Iterator[Ui]:
+    """`dagster dev` on the data folder `root`, ended as by Ctrl-C."""
+    port = free_port()
+    command = [sys.executable, "-m", "dagster", "dev", "-m", LOCATION, "--port", str(port)]
     with (root.parent / "dev.log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, "--port", str(port)],
-            env=environment(root),
+            command,
+            env={**environment(root), "BACKBLAZE_PORT": str(port)},
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
         try:
-            yield
+            ui = Ui(root, port)
+            wait_until(ui.answers, 120)
+            yield ui
         finally:
             os.killpg(process.pid, signal.SIGINT)
             try:
@@ -49,54 +107,103 @@ def dagster_dev(root: Path, port: int) -> Iterator[None]:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float, pause: float = 2) -> None:
-    """Return when `is_so`, asked every `pause` seconds; fail after `seconds`."""
-    until = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < until, "it takes too long"
-        time.sleep(pause)
-
-
-def runs_of(instance: dg.DagsterInstance) -> list[str]:
-    """The asset of each run, in order of their creation."""
-    records = instance.get_run_records(ascending=True)
-    return [
-        key.to_user_string()
-        for record in records
-        for key in sorted(record.dagster_run.asset_selection or [])
-    ]
-
-
 def up_to_date(root: Path, instance: dg.DagsterInstance) -> bool:
     """Whether there is a film and everything is up to date."""
-    lineage = Data.from_settings(Settings(data=root)).lineage(instance)
+    lineage = Data(root).lineage(instance)
     return all(
         lineage.expected(asset)
         and all(lineage.status(asset, key) is Status.UP_TO_DATE for key in lineage.expected(asset))
-        for asset in RULES
+        for asset in GRAPH
     )
 
 
+def runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """All runs, in order of their creation."""
+    return [record.dagster_run for record in instance.get_run_records(ascending=True)]
+
+
 @pytest.mark.slow
-def test_a_zip_that_is_dropped_leads_to_the_film_without_a_click(tmp_path):
-    root = tmp_path / "data"
-    write_fleet(tmp_path / "elsewhere")
+def test_from_a_dropped_zip_to_the_film_and_past_a_killed_run_without_a_click(tmp_path):
+    """One `dagster dev` for all: starting it takes longest."""
+    root, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
     root.mkdir()
-    with dagster_dev(root, port=13417), open_instance(root) as instance:
-        wait_until(lambda: bool(instance.get_daemon_statuses()), 120)
-        shutil.copy(tmp_path / "elsewhere" / "data_2013.zip", root)
-        wait_until(lambda: up_to_date(root, instance), 900)
-        time.sleep(100)  # three more ticks, which find nothing to do
-        runs = runs_of(instance)
-    assert sorted(runs) == sorted(RULES)  # one run per asset
-    assert (root / "movie" / "movie.mp4").exists()
+    write_fleet(elsewhere)
+    write_fleet(elsewhere, date(2014, 1, 1), date(2014, 1, 3))
+    days = [str(FIRST.replace(day=day)) for day in range(FIRST.day, 31)]
+    days += [str(LAST.replace(day=day)) for day in range(1, LAST.day + 1)]
+    with dagster_dev(root) as ui, open_instance(root) as instance:
+        # With no data, the pages show the published history.
+        assert ui.partitions("frames")[-1] > "2025-01-01"
+
+        # A dropped zip.
+        shutil.copy(elsewhere / "data_2013.zip", root)
+        wait_until(lambda: up_to_date(root, instance), 400)
+        assert (root / "movie" / "movie.mp4").exists()
+        assert [run.status for run in runs(instance)] == [dg.DagsterRunStatus.SUCCESS] * 3
+        # The pages show the partitions that there are, as the sensor had the definitions reloaded.
+        wait_until(lambda: ui.partitions("raw_quarter") == [Q2, Q3], 60)
+        assert ui.partitions("frames") == days
+        assert ui.partitions("movie_clip") == [Q2, Q3]
+
+        # One more, and a run of it that is killed.
+        shutil.copy(elsewhere / "data_2014.zip", root)
+        before = len(runs(instance))
+
+        def started() -> list[dg.DagsterRun]:
+            return [
+                run
+                for run in runs(instance)[before:]
+                if run.status is dg.DagsterRunStatus.STARTED and "PID" not in run.tags
+            ]
+
+        wait_until(lambda: bool(started()), 120, pause=0.05)
+        killed = started()[0]
+        os.kill(process_of(instance, killed), signal.SIGKILL)
+        wait_until(lambda: up_to_date(root, instance), 400)
+        wait_until(lambda: ui.partitions("raw_quarter") == [Q2, Q3, "2014-01-01"], 60)
+        assert ui.partitions("frames")[-3:] == ["2014-01-01", "2014-01-02", "2014-01-03"]
+        ended = {run.run_id: run.status for run in runs(instance)}
+        assert ended[killed.run_id] is dg.DagsterRunStatus.FAILURE
+
+        # And nothing more is asked for.
+        count = len(runs(instance))
+        ticks = len(sensor_ticks(ui))
+        wait_until(lambda: len(sensor_ticks(ui)) >= ticks + 2, 60)
+        assert len(runs(instance)) == count
+        assert "up to date" in str(sensor_ticks(ui)[0]["skipReason"])
+
+        # The reload that the sensor asks for is the one of the button.
+        assert reload_definitions(ui.port, LOCATION)
+        assert not reload_definitions(ui.port, "somewhere.else")
+
+
+def process_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
+    """The process that works on a run."""
+    for record in instance.all_logs(run.run_id):
+        event = record.dagster_event
+        if event and "(pid: " in (event.message or ""):
+            return int(str(event.message).partition("(pid: ")[2].partition(")")[0])
+    raise AssertionError("the run does not tell its process")
+
+
+def sensor_ticks(ui: Ui) -> list[dict[str, Any]]:
+    """The latest ticks of the sensor, the newest first."""
+    query = """query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) {
+        ... on Sensor { sensorState { ticks(limit: 500) { timestamp status skipReason } } } } }"""
+    selector = {
+        "repositoryLocationName": LOCATION,
+        "repositoryName": "__repository__",
+        "sensorName": "keep_up_to_date",
+    }
+    return list(ui.query(query, selector=selector)["sensorOrError"]["sensorState"]["ticks"])
 
 
 @pytest.mark.slow
 def test_a_ui_that_a_script_has_started_in_the_background_ends_by_kill(tmp_path):
     # A script's shell lets its background commands ignore Ctrl-C, and Dagster treats both alike.
     program = Path(sys.executable).with_name("backblaze-assets")
-    script = '"$0" dev --port 13419 >"$BACKBLAZE_DATA/dev.log" 2>&1 & echo $!; wait $!'
+    port = free_port()
+    script = f'"$0" dev --port {port} >"$BACKBLAZE_DATA/dev.log" 2>&1 & echo $!; wait $!'
     bare = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
     with subprocess.Popen(
         ["sh", "-c", script, program],
@@ -108,7 +215,7 @@ def test_a_ui_that_a_script_has_started_in_the_background_ends_by_kill(tmp_path)
         assert shell.stdout is not None
         pid = int(shell.stdout.readline())
         try:
-            wait_until(lambda: asked("http://127.0.0.1:13419/server_info") is not None, 120)
+            wait_until(Ui(tmp_path, port).answers, 120)
             os.kill(pid, signal.SIGTERM)
             shell.wait(60)
         finally:
@@ -117,55 +224,10 @@ def test_a_ui_that_a_script_has_started_in_the_background_ends_by_kill(tmp_path)
 
 
 @pytest.mark.slow
-def test_all_assets_and_a_range_selected_in_the_ui_are_one_run_per_asset(tmp_path):
+def test_a_killed_command_is_gone_on_from_where_it_was(tmp_path):
     root = tmp_path / "data"
-    write_fleet(root, date(2013, 4, 10), date(2013, 9, 30))
-    with dagster_dev(root, port=13418), open_instance(root) as instance:
-        selected = {
-            "assetSelection": [{"path": [asset]} for asset in RULES],
-            "partitionNames": ["2013-04-01", "2013-07-01"],
-        }
-        wait_until(lambda: launched(13418, selected), 120)
-        wait_until(lambda: up_to_date(root, instance), 900)
-        runs = runs_of(instance)
-        statuses = {run.status for run in instance.get_runs()} - {dg.DagsterRunStatus.STARTED}
-    # Automation may import the zip at the same moment, and leaves the rest to the backfill.
-    assert sorted(set(runs)) == sorted(RULES)
-    assert len(runs) <= len(RULES) + 1
-    assert statuses == {dg.DagsterRunStatus.SUCCESS}
-
-
-def launched(port: int, selected: dict[str, object]) -> bool:
-    """Launch a backfill as the UI does; False while nobody listens."""
-    mutation = (
-        "mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p)"
-        " { __typename } }"
-    )
-    body = json.dumps({"query": mutation, "variables": {"p": selected}}).encode()
-    headers = {"Content-Type": "application/json"}
-    answer = asked(urllib.request.Request(f"http://127.0.0.1:{port}/graphql", body, headers))
-    if answer is None:
-        return False
-    result = json.loads(answer)["data"]["launchPartitionBackfill"]
-    assert result == {"__typename": "LaunchBackfillSuccess"}
-    return True
-
-
-def asked(request: urllib.request.Request | str) -> bytes | None:
-    """What a server of this machine answers; None while nobody listens."""
-    try:
-        # Not through a proxy that the environment may name.
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
-            return bytes(answer.read())
-    except OSError:
-        return None
-
-
-@pytest.mark.slow
-def test_a_killed_run_is_gone_on_from_where_it_was(tmp_path):
-    root = tmp_path / "data"
-    write_fleet(root, date(2013, 4, 10), date(2014, 12, 31))
-    days = 631  # so many that the kill comes in time where frames are drawn in a millisecond
+    write_fleet(root, date(2013, 4, 10), date(2014, 6, 30))
+    days = 447  # so many that the kill comes in time where frames are drawn in a millisecond
     frames = root / "frames"
     command = [sys.executable, "-c", "from backblaze_assets.cli.app import main; main()", "movie"]
 
@@ -184,39 +246,6 @@ def test_a_killed_run_is_gone_on_from_where_it_was(tmp_path):
     after = made()
     assert len(after) == days
     assert {path: after[path] for path in before} == before
+    assert list(root.rglob(".tmp-*")) == []
     with open_instance(root) as instance:
         assert up_to_date(root, instance)
-
-
-def test_two_runs_do_not_use_one_pool_at_the_same_time(tmp_path):
-    done = threading.Event()
-
-    @dg.asset(pool="render")
-    def heavy() -> None:
-        done.set()
-
-    job = dg.Definitions([heavy], executor=dg.in_process_executor)
-    with open_instance(tmp_path) as instance:
-        storage = instance.event_log_storage
-        storage.initialize_concurrency_limit_to_default("render")
-        storage.claim_concurrency_slot("render", "another run", "its step")
-        run = threading.Thread(
-            target=job.resolve_implicit_global_asset_job_def().execute_in_process,
-            kwargs={"instance": instance},
-        )
-        run.start()
-        assert not done.wait(4)
-        storage.free_concurrency_slots_for_run("another run")
-        assert done.wait(60)
-        run.join()
-
-
-def test_what_is_heavy_has_a_pool(built):
-    graph = built.definitions.resolve_asset_graph()
-    pools = {asset: graph.get(dg.AssetKey(asset)).pools for asset in RULES}
-    assert {asset: set(names) for asset, names in pools.items() if names} == {
-        "raw_quarter": {"import"},
-        "frames": {"render"},
-        "movie_clip": {"encode"},
-        "movie": {"encode"},
-    }

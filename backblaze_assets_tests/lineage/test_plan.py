@@ -1,0 +1,202 @@
+"""What is to be made next, as the command line and the automation are told."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from backblaze_assets.cli.update import Ran, bring_up_to_date
+from backblaze_assets.errors import DataError
+from backblaze_assets.graph import GRAPH, Asset
+from backblaze_assets.lineage.plan import Batch, next_batches
+from backblaze_assets.partitions import Partitioning
+from backblaze_assets_tests.project import (
+    FIRST,
+    Q2,
+    Q3,
+    Project,
+    lose_a_row,
+    new_project,
+    write_fleet,
+)
+from backblaze_assets_tests.repack import repack
+
+QUARTERLY = ("raw_quarter", "drive_lifetimes", "film_layout")
+DAILY = ("daily_stats", "frames")
+REST = ("afr_table", "movie_clip", "movie")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    with new_project(tmp_path / "data") as project:
+        write_fleet(project.root)
+        yield project
+
+
+def planned(project: Project, *targets: str, **options) -> list[tuple[tuple[str, ...], int]]:
+    """Assets and number of partitions of each batch."""
+    batches = next_batches(project.lineage(), targets or GRAPH, **options)
+    return [(batch.assets, len(batch.keys)) for batch in batches]
+
+
+def spoil(path: Path) -> None:
+    """Damage a day of a zip; its directory stays readable."""
+    content = bytearray(path.read_bytes())
+    content[200] ^= 0xFF
+    path.write_bytes(content)
+
+
+def test_a_new_zip_takes_three_batches_to_the_film(project):
+    assert planned(project, together=True) == [(QUARTERLY, 2)]
+    assert project.run(*QUARTERLY, first=Q2, last=Q3).success
+    assert planned(project, together=True) == [(DAILY, 12)]
+    assert project.run(*DAILY, first=FIRST, last="2013-07-06").success
+    assert planned(project, together=True) == [(REST, 2)]
+    assert project.run(*REST, first=Q2, last=Q3).success
+    assert planned(project, together=True) == []
+    assert project.update() == []  # the command line agrees
+
+
+def test_alone_each_asset_waits_for_those_it_reads(project):
+    seen = []
+    while batches := next_batches(project.lineage(), ["afr_table", "film_layout"]):
+        seen.append([batch.assets for batch in batches])
+        for batch in batches:
+            project.run(*batch.assets, first=batch.keys[0], last=batch.keys[-1])
+    assert seen == [
+        [("raw_quarter",)],
+        [("daily_stats",), ("drive_lifetimes",)],
+        [("afr_table",), ("film_layout",)],
+    ]
+
+
+def test_only_targets_and_what_they_read_are_planned(project):
+    project.update("raw_quarter")
+    assert planned(project, "daily_stats") == [(("daily_stats",), 12)]
+    assert planned(project, "film_layout") == [(("drive_lifetimes",), 2)]
+
+
+def test_a_zip_of_another_quarter_waits_for_nobody(project):
+    project.update("raw_quarter", "daily_stats")
+    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 1))
+    assert planned(project, "daily_stats", "drive_lifetimes") == [(("raw_quarter",), 1)]
+    write_fleet(project.root, date(2015, 1, 1), date(2015, 1, 1))
+    assert planned(project, "raw_quarter") == [(("raw_quarter",), 2)]
+
+
+def test_what_lies_between_is_not_asked_for(project):
+    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 1))
+    project.run("raw_quarter", first=Q3)
+    found = next_batches(project.lineage(), ["raw_quarter"])
+    assert [batch.keys for batch in found] == [(Q2,), ("2014-01-01",)]
+    assert found[0].tags["dagster/asset_partition_range_end"] == Q2
+
+
+def test_failed_attempts_are_neither_waited_for_nor_repeated(project):
+    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 1))
+    spoil(project.root / "data_2014.zip")
+    (batch,) = next_batches(project.lineage(), GRAPH, together=True)
+    assert batch.keys == (Q2, Q3, "2014-01-01")
+    assert not project.run("raw_quarter", first=Q2, last="2014-01-01").success
+    bad = {it for it in batch.attempts if it[:2] == ("raw_quarter", "2014-01-01")}
+    assert len(bad) == 1
+    # Made, but not checked, as their run has failed: they are judged first.
+    (judged,) = next_batches(project.lineage(), ["daily_stats"], bad)
+    assert (judged.judge_only, judged.keys) == (True, (Q2, Q3))
+    project.check("raw_quarter")
+    assert planned(project, "daily_stats", "drive_lifetimes", tried=bad) == [
+        (("daily_stats",), 12),
+        (("drive_lifetimes",), 2),
+    ]
+    # Other content of that zip is another attempt.
+    repack(project.root / "data_2013.zip")
+    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 2))
+    assert planned(project, "raw_quarter", tried=bad) == [(("raw_quarter",), 1)]
+
+
+def test_a_bad_day_of_a_zip_costs_its_quarter_and_what_continues_it(project):
+    """All else is made, and the bad one is named at the end."""
+    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 1))
+    spoil(project.root / "data_2014.zip")
+    with pytest.raises(DataError, match=r"raw_quarter 2014-01-01: .*data_2014\.zip") as error:
+        project.update("afr_table")
+    assert "2013" not in str(error.value)
+    assert list(project.lineage().ledger.all("afr_table")) == [Q2, Q3]
+    assert list(project.lineage().ledger.all("raw_quarter")) == [Q2, Q3]
+
+
+def test_a_changed_day_in_the_middle_is_one_batch_from_there_on(project):
+    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 1))
+    project.update("drive_lifetimes")
+    repack(project.root / "data_2013.zip", changed_day="2013-07-02")
+    assert planned(project, "drive_lifetimes") == [(("raw_quarter",), 1)]
+    project.run("raw_quarter", first=Q3)
+    assert planned(project, "drive_lifetimes") == [(("drive_lifetimes",), 2)]
+    # With both in one run, they do not have the same range, and the second waits.
+    repack(project.root / "data_2013.zip", changed_day="2013-07-03")
+    assert planned(project, "drive_lifetimes", together=True) == [(("raw_quarter",), 1)]
+
+
+def test_nothing_is_planned_from_what_is_refused(project):
+    project.update("raw_quarter")
+    lose_a_row(project.file(f"raw_quarter/{Q2}/{FIRST}.parquet"))
+    project.check("raw_quarter", "rows_accounted_for")
+    assert planned(project, "daily_stats", "drive_lifetimes") == [(("daily_stats",), 6)]
+    # A person who asks again gets it judged again, and what is made from it waits for that.
+    (judged,) = next_batches(project.lineage(), ["daily_stats"], refused=True)
+    assert (judged.judge_only, judged.assets, judged.keys) == (True, ("raw_quarter",), (Q2,))
+
+
+def test_batches_of_the_same_work_have_one_name(project):
+    (one,) = next_batches(project.lineage(), ["raw_quarter"])
+    (same,) = next_batches(project.lineage(), ["raw_quarter"])
+    assert one.digest == same.digest
+    repack(project.root / "data_2013.zip", changed_day="2013-07-02")
+    (changed,) = next_batches(project.lineage(), ["raw_quarter"])
+    assert len({one.digest, changed.digest, one.first(1).digest}) == 3
+
+
+def test_a_batch_can_be_cut(project):
+    (batch,) = next_batches(project.lineage(), GRAPH, together=True)
+    first = batch.first(1)
+    assert (first.assets, first.keys) == (QUARTERLY, (Q2,))
+    assert {(asset, key) for asset, key, _ in first.attempts} == {
+        ("raw_quarter", Q2),
+        ("drive_lifetimes", Q2),
+        ("film_layout", None),
+    }
+    assert batch.first(None) == batch
+
+
+def batch(asset: Asset, *keys: str | None) -> Batch:
+    return Batch((asset.name,), keys, frozenset((asset.name, key, "") for key in keys))
+
+
+def test_one_run_takes_one_range_and_assets_without_partitions():
+    raw, clips = batch(GRAPH["raw_quarter"], Q2), batch(GRAPH["movie_clip"], Q2)
+    daily, film = batch(GRAPH["daily_stats"], Q2), batch(GRAPH["movie"], None)
+    assert raw.fits(clips)
+    assert raw.fits(film)
+    assert film.fits(raw)
+    assert not raw.fits(daily)  # the same key, but of a day
+    assert not raw.fits(batch(GRAPH["movie_clip"], Q2, Q3))
+    assert raw.with_(film).keys == film.with_(raw).keys == (Q2,)
+    assert {GRAPH[name].partitioning for name in raw.with_(film).assets} == {
+        Partitioning.QUARTERS,
+        Partitioning.NONE,
+    }
+
+
+def test_an_update_ends_though_the_zip_is_replaced_meanwhile(project):
+    """Each attempt is made once, whatever a person does in the folder during it."""
+    said = []
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        repack(project.root / "data_2013.zip", changed_day="2013-07-02")
+
+    with pytest.raises(DataError, match="was changed meanwhile"):
+        bring_up_to_date(project.instance, project.data, ["daily_stats"], say)
+    assert said == ["raw_quarter 2013-Q2 to 2013-Q3 (2)"]
+    assert project.update("daily_stats") == [Ran("raw_quarter", 2), Ran("daily_stats", 12)]
