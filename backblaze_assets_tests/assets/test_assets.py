@@ -5,7 +5,6 @@ from datetime import date, timedelta
 import dagster as dg
 import polars as pl
 import pytest
-from backblaze_assets.lineage.rules import Status
 from PIL import Image
 
 from backblaze_assets.errors import DataError

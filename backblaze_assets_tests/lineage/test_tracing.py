@@ -4,7 +4,6 @@ import shutil
 from datetime import date
 
 import pytest
-from backblaze_assets.lineage.rules import upstream_of
 from rich.console import Console
 
 from backblaze_assets.drive_stats.archive import sha256
