@@ -53,6 +53,14 @@ def _quarter(_: click.Context, __: click.Parameter, text: str | None) -> date | 
         raise click.BadParameter(str(error)) from error
 
 
+def _period(_: click.Context, __: click.Parameter, text: str | None) -> list[date] | None:
+    """The quarters that a person means by a quarter or a year; nonsense is wrong usage."""
+    try:
+        return parse_quarters(text) if text else None
+    except DataError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 def _archives(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> list[str]:
     """Names of the zips for the quarters and years that were asked for."""
     from backblaze_assets.drive_stats.archive import archive_name
@@ -114,14 +122,28 @@ def demo() -> None:
 
 
 @app.command()
+@click.option("--from", "first", metavar="QUARTER|YEAR", callback=_period, help="A cut from here.")
+@click.option("--to", "last", metavar="QUARTER|YEAR", callback=_period, help="A cut up to here.")
 @_shared
-def movie() -> None:
-    """Bring everything up to date for the zips in the data folder; print the film's path."""
+def movie(first: list[date] | None, last: list[date] | None) -> None:
+    """Bring everything up to date for the data in the data folder; print the film's path.
+
+    With --from or --to, print the path of a cut of it.
+    """
     from backblaze_assets.graph import GRAPH
 
     data = _data(Settings.from_environment())
     _bring_up_to_date(data, list(GRAPH))
-    _print_film(data)
+    if not first and not last:
+        _print_film(data)
+        return
+    from backblaze_assets.cli.cut import make_cut
+    from backblaze_assets.instance.opening import look_at_instance
+
+    quarters = data.view.calendar.quarters
+    begin, end = first[0] if first else quarters[0], last[-1] if last else quarters[-1]
+    with look_at_instance(data.root) as instance, listening(console.listener()):
+        click.echo(_shown(make_cut(data.lineage(instance), begin, end)))
 
 
 @app.command("import")

@@ -1,0 +1,59 @@
+"""A cut of the film: the clips of some quarters, with a title and an end card of their own."""
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from backblaze_assets.drive_stats.quarters import quarter_name
+from backblaze_assets.errors import DataError
+from backblaze_assets.files.atomic import write_atomic
+from backblaze_assets.files.origin import Origin
+from backblaze_assets.film.layout import read_layout
+from backblaze_assets.film.movie import Part, make_movie
+from backblaze_assets.lineage.code_version import code_version
+from backblaze_assets.lineage.status import Lineage
+
+FOLDER = "cuts"
+"""Folder in the data folder that cuts are written to."""
+
+
+def make_cut(lineage: Lineage, first: date, last: date) -> Path:
+    """Join the clips from one quarter to another; no frame is drawn or encoded anew.
+
+    Args:
+        lineage: of a data folder whose film is up to date.
+        first: first day of the first quarter.
+        last: first day of the last one.
+
+    Returns:
+        The film, with its subtitles beside it.
+
+    Raises:
+        DataError: there are no data from `first` to `last`.
+    """
+    quarters = [quarter for quarter in lineage.view.calendar.quarters if first <= quarter <= last]
+    if not quarters:
+        raise DataError(
+            f"There are no data from {quarter_name(first)} to {quarter_name(last)}: the film goes "
+            f"from {quarter_name(lineage.view.calendar.quarters[0])} to "
+            f"{quarter_name(lineage.view.calendar.quarters[-1])}."
+        )
+    folder = lineage.view.folder
+    parts = [
+        Part(
+            folder.path("movie_clip", f"{quarter}.mp4"),
+            folder.path("drive_lifetimes", str(quarter)),
+            read_layout(folder.path("film_layout", f"{quarter}.json")),
+        )
+        for quarter in quarters
+    ]
+    afr = pl.read_parquet(folder.path("afr_table", f"{quarters[-1]}.parquet"), glob=False)
+    versions = {str(q): lineage.ledger.version("movie_clip", str(q)) or "" for q in quarters}
+    name = f"{quarter_name(quarters[0])}_to_{quarter_name(quarters[-1])}"
+    origin = Origin("movie", name, code_version("movie"), inputs=versions)
+    target = folder.path(FOLDER, f"{name}.mp4")
+    models = afr.filter(pl.col("kind") == "model")
+    _, subtitles = make_movie(parts, models, target, lineage.style, origin)
+    write_atomic(target.with_suffix(".srt"), subtitles.encode())
+    return target
