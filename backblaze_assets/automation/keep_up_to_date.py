@@ -56,9 +56,14 @@ def keep_up_to_date_sensor(data: Data, port: int) -> dg.SensorDefinition:
         if before.get("seen") == seen and before.get("loaded") == loaded:
             return _skip(before["note"], before)
         fresh = data.seen_anew()
-        notes = [_show_new_partitions(context, data.view, fresh.view, port, loaded)]
-        if notes[0] and _is_edited(loaded):
-            return _skip(notes[0], {"seen": seen, "loaded": loaded, "note": notes[0]})
+        if _is_edited(loaded):
+            # Runs use the new code at once, and this process the old one until it is loaded anew;
+            # the two would never agree on what is up to date.
+            note = _reload(context, port, "The code has been edited")
+            return _skip(note or "The definitions were loaded anew.", before)
+        notes = []
+        if data.view.calendar != fresh.view.calendar:
+            notes.append(_reload(context, port, "There are data beyond the partitions shown"))
         lineage = fresh.lineage(context.instance)
         found = agenda(lineage, context.instance)
         zips = fresh.view.verdict()
@@ -115,24 +120,13 @@ def _is_edited(loaded: float) -> bool:
     return any(path.stat().st_mtime > loaded for path in PACKAGE.rglob("*.py"))
 
 
-def _show_new_partitions(
-    context: dg.SensorEvaluationContext, shown: View, now: View, port: int, loaded: float
-) -> str:
-    """Have partitions and code of now shown; what a person is to do where that does not work.
-
-    When the code is edited, runs use the new one at once, and this process the old one until it is
-    loaded anew; the two would never agree on what is up to date.
-    """
-    edited = _is_edited(loaded)
-    if not edited and shown.calendar == now.calendar:
-        return ""
+def _reload(context: dg.SensorEvaluationContext, port: int, why: str) -> str:
+    """Have the definitions loaded anew; what a person is to do where that does not work."""
     origin = context.code_location_origin
-    location = origin.location_name if origin else ""
-    if reload_definitions(port, location):
-        context.log.info("The definitions were loaded anew.")
+    if reload_definitions(port, origin.location_name if origin else ""):
+        context.log.info(f"{why}: the definitions were loaded anew.")
         return ""
-    what = "The code has been edited" if edited else "There are data beyond the partitions shown"
-    return f"{what}: click `Reload` on the page Deployment, or set BACKBLAZE_PORT to the UI's port."
+    return f"{why}: click `Reload` on the page Deployment, or set BACKBLAZE_PORT to the UI's port."
 
 
 def _evaluation(view: View) -> dg.AssetCheckEvaluation:
