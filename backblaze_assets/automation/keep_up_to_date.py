@@ -22,6 +22,8 @@ from backblaze_assets.resources import Data
 INTERVAL_S = 2
 """Seconds between ticks; Dagster's loop makes 5 of them, and 10 of what is just below 5."""
 
+CLICK = "click `Reload` on the page Deployment"
+
 STILL_S = 2
 """Seconds for which a zip must not have changed before it is looked at: it may be being copied."""
 
@@ -57,13 +59,12 @@ def keep_up_to_date_sensor(data: Data, port: int) -> dg.SensorDefinition:
             return _skip(before["note"], before)
         fresh = data.seen_anew()
         if _is_edited(loaded):
-            # Runs use the new code at once, and this process the old one until it is loaded anew;
-            # the two would never agree on what is up to date.
-            note = _reload(context, port, "The code has been edited")
-            return _skip(note or "The definitions were loaded anew.", before)
+            # Runs use the new code at once, and this process the old one until it is loaded anew,
+            # so the two would never agree. When the code is ready to be used, a person says.
+            return _skip(f"The code has been edited: {CLICK}.", before)
         notes = []
         if data.view.calendar != fresh.view.calendar:
-            notes.append(_reload(context, port, "There are data beyond the partitions shown"))
+            notes.append(_show_new_partitions(context, port))
         lineage = fresh.lineage(context.instance)
         found = agenda(lineage, context.instance)
         zips = fresh.view.verdict()
@@ -120,13 +121,13 @@ def _is_edited(loaded: float) -> bool:
     return any(path.stat().st_mtime > loaded for path in PACKAGE.rglob("*.py"))
 
 
-def _reload(context: dg.SensorEvaluationContext, port: int, why: str) -> str:
+def _show_new_partitions(context: dg.SensorEvaluationContext, port: int) -> str:
     """Have the definitions loaded anew; what a person is to do where that does not work."""
     origin = context.code_location_origin
     if reload_definitions(port, origin.location_name if origin else ""):
-        context.log.info(f"{why}: the definitions were loaded anew.")
+        context.log.info("There are new partitions: the definitions were loaded anew.")
         return ""
-    return f"{why}: click `Reload` on the page Deployment, or set BACKBLAZE_PORT to the UI's port."
+    return f"There are data beyond the partitions shown: {CLICK}, or set BACKBLAZE_PORT."
 
 
 def _evaluation(view: View) -> dg.AssetCheckEvaluation:
