@@ -10,7 +10,8 @@ from dagster_graphql import (
     ReloadRepositoryLocationStatus,
 )
 
-TIMEOUT_S = 20
+TIMEOUT_S = 40
+"""Dagster gives a tick of a sensor 60 seconds."""
 
 
 def reload_definitions(port: int, location: str) -> bool:
@@ -21,7 +22,7 @@ def reload_definitions(port: int, location: str) -> bool:
         location: name of the code location.
     """
     try:
-        httpx.get(f"http://127.0.0.1:{port}/server_info", timeout=2).raise_for_status()
+        httpx.get(f"http://127.0.0.1:{port}/server_info", timeout=5).raise_for_status()
         client = DagsterGraphQLClient("127.0.0.1", port_number=port, timeout=TIMEOUT_S)
         done = client.reload_repository_location(location)
     except (httpx.HTTPError, DagsterGraphQLClientError, OSError):

@@ -173,7 +173,7 @@ def test_from_a_dropped_zip_to_the_film_and_past_a_killed_run_without_a_click(tm
         assert "up to date" in str(sensor_ticks(ui)[0]["skipReason"])
 
         # The reload that the sensor asks for is the one of the button.
-        assert reload_definitions(ui.port, LOCATION)
+        wait_until(lambda: reload_definitions(ui.port, LOCATION), 120)
         assert not reload_definitions(ui.port, "somewhere.else")
 
 
