@@ -2,15 +2,14 @@
 
 import difflib
 import json
-import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
+from backblaze_assets.cli.columns import ALWAYS, Column, table_lines, wrapped
 from backblaze_assets.drive_stats.afr import (
     WINDOWS,
     against_the_rest,
@@ -301,22 +300,6 @@ def as_csv(table: pl.DataFrame) -> str:
 _MOST_NAMES = 12
 """Names that an error lists where none is near."""
 
-_ALWAYS = 9
-"""The worth of a column without which a table would say nothing."""
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A column of a table for the terminal: its heading, what stands in it, how much it matters.
-
-    Those with the lowest `worth` are left out first where the line is too short.
-    """
-
-    heading: str
-    text: Callable[[Mapping[str, Any]], str]
-    worth: int
-    left: bool = False
-
 
 def as_table(
     shown: pl.DataFrame,
@@ -339,25 +322,23 @@ def as_table(
     by_model = bool(names)
     keys = []
     if shown["maker"].null_count() < shown.height:
-        worth = 3 if by_model else _ALWAYS
-        keys.append(_Column("maker", lambda row: row["maker"], worth, left=True))
+        worth = 3 if by_model else ALWAYS
+        keys.append(Column("maker", lambda row: row["maker"], worth, left=True))
     if by_model:
-        keys.append(_Column("model", lambda row: names[row["model"]], _ALWAYS, left=True))
+        keys.append(Column("model", lambda row: names[row["model"]], ALWAYS, left=True))
     if shown["capacity_tb"].null_count() < shown.height:
-        keys.append(
-            _Column("TB", lambda row: _size(row["capacity_tb"]), 4 if by_model else _ALWAYS)
-        )
+        keys.append(Column("TB", lambda row: _size(row["capacity_tb"]), 4 if by_model else ALWAYS))
     if not keys:
-        keys.append(_Column("", lambda row: row["group"], _ALWAYS, left=True))
+        keys.append(Column("", lambda row: row["group"], ALWAYS, left=True))
     months, unit = (12, "y") if ages_in_years else (1, "m")
     figures = [
-        _Column("drives", lambda row: f"{row['drives_end']:,}", 6),
-        _Column("seen", lambda row: f"{row['drives_seen']:,}", 1),
-        _Column(f"age, {unit}", lambda row: _fixed(row["mean_age_months"], months), 2),
-        _Column("drive days", lambda row: f"{row['drive_days']:,}", 5),
-        _Column("failed", lambda row: f"{row['failures']:,}", 7),
-        _Column("AFR %", lambda row: rate(row["afr"]), _ALWAYS),
-        _Column("95 % interval", interval, 8),
+        Column("drives", lambda row: f"{row['drives_end']:,}", 6),
+        Column("seen", lambda row: f"{row['drives_seen']:,}", 1),
+        Column(f"age, {unit}", lambda row: _fixed(row["mean_age_months"], months), 2),
+        Column("drive days", lambda row: f"{row['drive_days']:,}", 5),
+        Column("failed", lambda row: f"{row['failures']:,}", 7),
+        Column("AFR %", lambda row: rate(row["afr"]), ALWAYS),
+        Column("95 % interval", interval, 8),
     ]
     named = feet.with_columns(
         label=pl.when(pl.col("status") == "all")
@@ -366,17 +347,17 @@ def as_table(
     )
     order = {name: place for place, name in enumerate(("all", PUBLISHED, TOO_SMALL, RETIRED, BOOT))}
     below = sorted(named.to_dicts(), key=lambda row: order[row["status"]])
-    lines = _lines(keys, figures, shown.to_dicts(), below, width)
+    lines = table_lines(keys, figures, shown.to_dicts(), below, width)
     if {TOO_SMALL, RETIRED} & set(feet["status"]):
         lines += [
             "",
-            *_wrapped(
+            *wrapped(
                 "Too small: in service, but not enough of them for the table of the time. "
                 "Retired: none in service at the end. --all shows every model.",
                 width,
             ),
         ]
-    return "\n".join([*_wrapped(heading, width), "", *lines])
+    return "\n".join([*wrapped(heading, width), "", *lines])
 
 
 def as_series(
@@ -393,22 +374,22 @@ def as_series(
     """
     groups = rows["group"].unique(maintain_order=True).to_list()
     if not groups:
-        return "\n".join([*_wrapped(heading, width), "", "There is no such row."])
+        return "\n".join([*wrapped(heading, width), "", "There is no such row."])
     if len(groups) == 1:
         months, unit = (12, "y") if quarter <= AGE_IN_YEARS_UNTIL else (1, "m")
-        keys = [_Column("period", lambda row: str(row["period"]), _ALWAYS, left=True)]
+        keys = [Column("period", lambda row: str(row["period"]), ALWAYS, left=True)]
         figures = [
-            _Column("drives", lambda row: f"{row['drives_end']:,}", 6),
-            _Column("added", lambda row: f"{row['drives_added']:,}", 2),
-            _Column("removed", lambda row: f"{row['drives_removed']:,}", 2),
-            _Column(f"age, {unit}", lambda row: _fixed(row["mean_age_months"], months), 1),
-            _Column("drive days", lambda row: f"{row['drive_days']:,}", 5),
-            _Column("failed", lambda row: f"{row['failures']:,}", 7),
-            _Column("AFR %", lambda row: rate(row["afr"]), _ALWAYS),
-            _Column("95 % interval", interval, 8),
+            Column("drives", lambda row: f"{row['drives_end']:,}", 6),
+            Column("added", lambda row: f"{row['drives_added']:,}", 2),
+            Column("removed", lambda row: f"{row['drives_removed']:,}", 2),
+            Column(f"age, {unit}", lambda row: _fixed(row["mean_age_months"], months), 1),
+            Column("drive days", lambda row: f"{row['drive_days']:,}", 5),
+            Column("failed", lambda row: f"{row['failures']:,}", 7),
+            Column("AFR %", lambda row: rate(row["afr"]), ALWAYS),
+            Column("95 % interval", interval, 8),
         ]
-        lines = _lines(keys, figures, rows.to_dicts(), [], width)
-        return "\n".join([*_wrapped(f"{heading}: {groups[0]}", width), "", *lines])
+        lines = table_lines(keys, figures, rows.to_dicts(), [], width)
+        return "\n".join([*wrapped(f"{heading}: {groups[0]}", width), "", *lines])
     periods = sorted(rows["period"].unique())
     names = short_names(groups) if by == "model" else {name: name for name in groups}
     rates = {(row["group"], row["period"]): rate(row["afr"]) for row in rows.to_dicts()}
@@ -430,9 +411,9 @@ def as_series(
         left = len(periods) - len(kept)
         lines += [
             "",
-            *_wrapped(f"{left} earlier periods have no room; --format csv has all.", width),
+            *wrapped(f"{left} earlier periods have no room; --format csv has all.", width),
         ]
-    return "\n".join([*_wrapped(heading, width), "", *lines])
+    return "\n".join([*wrapped(heading, width), "", *lines])
 
 
 def as_changes(
@@ -451,7 +432,7 @@ def as_changes(
     names = short_names(found["group"].to_list())
     tested = found.filter(pl.col("p_value").is_not_null())
     lines = [
-        *_wrapped(
+        *wrapped(
             f"Changes from {quarter_name(earlier)} to {quarter_name(quarter)}: "
             f"{tested.height} of {found.height} have a failure in either and are compared.",
             width,
@@ -469,7 +450,7 @@ def as_changes(
                 text = f"{name}: {is_now} % after {was} %: within chance"
             case direction:
                 text = f"{name}: {is_now} %, {direction} from {was} %: {times}more than chance"
-        lines += _wrapped(text, width, hang=2)
+        lines += wrapped(text, width, hang=2)
     return "\n".join(lines)
 
 
@@ -489,7 +470,7 @@ def as_lists(shown: pl.DataFrame, width: int | None = None) -> str:
         f"Above the rest, most excess failures first ({high.height} of {compared.height}): "
         + (_listed(high, names, "afr_low", "at least") or "none.")
     )
-    return "\n".join(line for text in lines for line in _wrapped(text, width, hang=2))
+    return "\n".join(line for text in lines for line in wrapped(text, width, hang=2))
 
 
 def rate(value: float | None) -> str:
@@ -515,81 +496,6 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
         return f"There is no {what} {name!r}. Do you mean {' or '.join(near)}?"
     shown = ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")
     return f"There is no {what} {name!r}. There are {shown or 'none'}."
-
-
-def _lines(
-    keys: Sequence[_Column],
-    figures: Sequence[_Column],
-    body: Sequence[Mapping[str, Any]],
-    feet: Sequence[Mapping[str, Any]],
-    width: int | None,
-) -> list[str]:
-    """The lines of a table with as many columns as there is room for.
-
-    The `label` of a row below the table takes the place of its keys.
-    """
-    kept, gap = [*keys, *figures], 2
-
-    def size(column: _Column) -> int:
-        rows = body if column in keys else [*body, *feet]
-        return max(len(text) for text in [column.heading, *map(column.text, rows)])
-
-    def span(columns: Sequence[_Column]) -> int:
-        return sum(map(size, columns)) + gap * (len(columns) - 1)
-
-    labels = max((len(row["label"]) for row in feet), default=0)
-
-    def needed() -> int:
-        own = [column for column in kept if column in keys]
-        return span(kept) + max(0, labels - span(own))
-
-    while width is not None and needed() > width:
-        least = min(kept, key=lambda column: column.worth)
-        if least.worth == _ALWAYS:
-            break
-        if gap == 2 and least.worth > 1:
-            gap = 1
-        else:
-            kept.remove(least)
-            gap = 2
-    own = [column for column in kept if column in keys]
-    shown = [column for column in kept if column not in keys]
-    sizes = {column.heading: size(column) for column in kept}
-    name = next((column.heading for column in own if column.worth == _ALWAYS), own[0].heading)
-    sizes[name] += max(0, labels - span(own))
-    over = max(0, needed() - (width or needed()))
-    sizes[name] -= min(over, max(0, sizes[name] - 4))
-    space = " " * gap
-    room = sum(sizes[column.heading] for column in own) + gap * (len(own) - 1)
-
-    def cells(columns: Sequence[_Column], texts: Iterable[str]) -> str:
-        return space.join(
-            _fitted(text, sizes[column.heading], left=column.left)
-            for column, text in zip(columns, texts, strict=True)
-        )
-
-    def line(row: Mapping[str, Any], head: str) -> str:
-        return space.join([head, cells(shown, (column.text(row) for column in shown))]).rstrip()
-
-    heading = cells(kept, (column.heading for column in kept))
-    rule = "─" * len(heading)
-    lines = [heading.rstrip(), rule]
-    lines += [line(row, cells(own, (column.text(row) for column in own))) for row in body]
-    if feet:
-        lines += [rule, *(line(row, _fitted(row["label"], room, left=True)) for row in feet)]
-    return lines
-
-
-def _fitted(text: str, room: int, *, left: bool) -> str:
-    shown = text if len(text) <= room else text[: room - 1] + "…"
-    return f"{shown:<{room}}" if left else f"{shown:>{room}}"
-
-
-def _wrapped(text: str, width: int | None, hang: int = 0) -> list[str]:
-    if width is None:
-        return [text]
-    unbroken = text.replace(" %", "\N{NO-BREAK SPACE}%")
-    return textwrap.wrap(unbroken, width, subsequent_indent=" " * hang) or [""]
 
 
 def _size(terabytes: float | None) -> str:
