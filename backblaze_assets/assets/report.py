@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from backblaze_assets.drive_stats.afr import window_starts
 from backblaze_assets.drive_stats.age_adjusted import for_its_age
 from backblaze_assets.drive_stats.lifetimes import Lifetimes
 from backblaze_assets.drive_stats.published import reconcile
-from backblaze_assets.drive_stats.quarters import next_quarter
 from backblaze_assets.files.atomic import write_atomic
 from backblaze_assets.files.origin import KEY, digest
 from backblaze_assets.lineage.status import SOURCES
@@ -41,15 +40,13 @@ def report(step: Step) -> None:
             newest = max(tables)
             lifetimes = Lifetimes.load(part.input("drive_lifetimes"))
             days = lifetimes.days
-            after = next_quarter(newest)
-            year_before = after.replace(year=after.year - 1)
-            last_day = after - timedelta(days=1)
+            year, last_day = window_starts(newest)["year"], days["date"][-1]
             real = {} if days["synthetic"].any() else tables
             inputs = Inputs(
                 quarter=newest,
                 tables=tables,
                 survival=pl.read_parquet(part.input("survival"), glob=False),
-                age_adjusted=for_its_age(lifetimes.drives, year_before, last_day),
+                age_adjusted=for_its_age(lifetimes.drives, year, last_day),
                 days=days,
                 reconciled=reconcile(real),
                 provenance=_provenance(step),

@@ -12,6 +12,7 @@ import polars as pl
 
 from backblaze_assets.drive_stats.lifetimes import Lifetimes
 from backblaze_assets.drive_stats.parquet import write_parquet
+from backblaze_assets.drive_stats.rates import HOURS_PER_YEAR
 from backblaze_assets.drive_stats.survival import SURVIVAL_SCHEMA
 from backblaze_assets.drive_stats.survival import survival as build_table
 from backblaze_assets.lineage.metadata import table
@@ -44,7 +45,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, str | int | float]:
     return {
         "model": row["group"],
         "followed at 3 years": row["followed"],
-        "from year": round((row["start_hours"] or 0) / 8766, 2),
+        "from year": round((row["start_hours"] or 0) / HOURS_PER_YEAR, 2),
         "survive %": round(100 * row["survival"], 2),
         "95 % interval": "" if low is None else f"{100 * low:.2f} - {100 * high:.2f}",
         "failed %": round(100 * row["failed"], 2),

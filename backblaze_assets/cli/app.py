@@ -113,7 +113,7 @@ def demo() -> None:
         write_zips(settings.data)
     data = _data(settings)
     _bring_up_to_date(data, list(GRAPH))
-    tables = _afr_tables(None)
+    tables = _tables("afr_table", None)
     click.echo(afr_report(tables, max(tables), window="lifetime", width=console.width()))
     _print_film(data)
     console.say(
@@ -154,6 +154,14 @@ def import_() -> None:
 
 
 _quarter_argument = click.argument("quarter", required=False, callback=_quarter)
+_form = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="How to print it.",
+)
 _by = click.option(
     "--by",
     type=click.Choice(["model", "maker", "size", "maker_size", "all"]),
@@ -194,14 +202,7 @@ _by = click.option(
     help="Whether drives are those in service at the end, or all that were seen.",
 )
 @click.option("--lists", is_flag=True, help="Name those without a failure, and with a high rate.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "csv", "json"]),
-    default="table",
-    show_default=True,
-    help="How to print it.",
-)
+@_form
 @_shared
 def afr(quarter: date | None, **options: Any) -> None:  # noqa: ANN401 - those of `cli.afr.report`
     """Print the annualized failure rates of a quarter, building what is missing.
@@ -210,7 +211,7 @@ def afr(quarter: date | None, **options: Any) -> None:  # noqa: ANN401 - those o
     """
     from backblaze_assets.cli.afr import report
 
-    paths = _afr_tables(quarter)
+    paths = _tables("afr_table", quarter)
     width = console.width() if options["form"] == "table" else None
     click.echo(report(paths, quarter or max(paths), width=width, **options))
 
@@ -230,8 +231,31 @@ def changes(quarter: date | None, **options: Any) -> None:  # noqa: ANN401 - of 
     """Print how the failure rates have changed, and what of it is more than chance."""
     from backblaze_assets.cli.afr import changes_report
 
-    paths = _afr_tables(quarter)
+    paths = _tables("afr_table", quarter)
     click.echo(changes_report(paths, quarter or max(paths), width=console.width(), **options))
+
+
+@app.command()
+@_quarter_argument
+@click.option(
+    "--by",
+    type=click.Choice(["model", "maker", "size"]),
+    default="model",
+    show_default=True,
+    help="What a row is of.",
+)
+@click.option("--from-years", type=float, default=0, show_default=True, help="Age to begin at.")
+@click.option("--to-years", type=float, default=5, show_default=True, help="Age to end at.")
+@click.option("--all", "everything", is_flag=True, help="Also those that cannot be ranked.")
+@_form
+@_shared
+def survival(quarter: date | None, **options: Any) -> None:  # noqa: ANN401 - of `report`
+    """Print which models survive a span of age best, by the lower bound of their survival."""
+    from backblaze_assets.cli.survival import report
+
+    paths = _tables("survival", quarter)
+    width = console.width() if options["form"] == "table" else None
+    click.echo(report(paths[quarter or max(paths)], width=width, **options))
 
 
 @app.command()
@@ -243,7 +267,7 @@ def reconcile(*, every_model: bool) -> None:
 
     from backblaze_assets.drive_stats import published
 
-    paths = _afr_tables(None)
+    paths = _tables("afr_table", None)
     tables = {quarter: pl.read_parquet(path, glob=False) for quarter, path in paths.items()}
     click.echo(published.as_text(published.reconcile(tables), every_model=every_model))
 
@@ -442,8 +466,8 @@ def _print_film(data: "Data") -> None:
     click.echo(_shown(data.folder.path("movie", "movie.mp4")))
 
 
-def _afr_tables(quarter: date | None) -> dict[date, Path]:
-    """The files of `afr_table` of all quarters, brought up to date.
+def _tables(asset: str, quarter: date | None) -> dict[date, Path]:
+    """The files of a quarterly asset, of all quarters, brought up to date.
 
     Raises:
         DataError: there are no data of `quarter`; said before anything is made.
@@ -456,8 +480,8 @@ def _afr_tables(quarter: date | None) -> dict[date, Path]:
             f"There is no zip for {name} in {data.root}: fetch it with `backblaze-assets "
             f"download {name}`. There are {', '.join(quarter_name(other) for other in there)}."
         )
-    _bring_up_to_date(data, ["afr_table"], quiet=True)
-    return {each: data.folder.path("afr_table", f"{each}.parquet") for each in there}
+    _bring_up_to_date(data, [asset], quiet=True)
+    return {each: data.folder.path(asset, f"{each}.parquet") for each in there}
 
 
 def _shown(path: Path) -> str:
