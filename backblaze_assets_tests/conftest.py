@@ -48,11 +48,7 @@ class Project:
         return bring_up_to_date(self.instance, self.data, targets or ["afr_table", "movie"])
 
     def materialize(self, asset: str, *keys: str) -> dg.ExecuteInProcessResult:
-<<<<<<< HEAD
         """Materialize an asset, or its partitions from the first to the last key."""
-=======
-        """Materialize an asset, or its partitions from the first to the last key, by Dagster."""
->>>>>>> t1
         job = self.definitions.resolve_implicit_global_asset_job_def()
         return job.execute_in_process(
             instance=self.instance,

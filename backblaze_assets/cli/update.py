@@ -133,12 +133,6 @@ def _run(
     return _failures(result), _warnings(result)
 
 
-<<<<<<< HEAD
-def _warnings(result: dg.ExecuteInProcessResult) -> list[str]:
-    """What the checks of one run warn of; what they find wrong is said in the end."""
-    return [
-        f"{found.asset_key.to_user_string()}, {found.check_name}: {found.description}"
-=======
 def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
     """Whether a step of the run has ended by an interrupt."""
     errors = [
@@ -149,12 +143,10 @@ def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
     return dg.DagsterExecutionInterruptedError.__name__ in names
 
 
-def _complaints(result: dg.ExecuteInProcessResult) -> _Complaints:
-    """What the steps and the checks of one run have said; what other runs say does not count."""
-    warnings = [
-        f"{found.severity.value}: {found.asset_key.to_user_string()}, {found.check_name}: "
-        f"{found.description}"
->>>>>>> t1
+def _warnings(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What the checks of one run warn of; what they find wrong is said in the end."""
+    return [
+        f"{found.asset_key.to_user_string()}, {found.check_name}: {found.description}"
         for found in result.get_asset_check_evaluations()
         if not found.passed and found.severity is dg.AssetCheckSeverity.WARN
     ]
