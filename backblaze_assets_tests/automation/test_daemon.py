@@ -20,7 +20,6 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from backblaze_assets.automation.reloading import reload_definitions
 from backblaze_assets.graph import GRAPH
 from backblaze_assets.instance.opening import environment, open_instance
 from backblaze_assets.lineage.status import Status
@@ -175,10 +174,6 @@ def test_from_a_dropped_zip_to_the_film_and_past_a_killed_run_without_a_click(tm
         wait_until(lambda: len(sensor_ticks(ui)) >= ticks + 2, 60)
         assert len(runs(instance)) == count
         assert "up to date" in str(sensor_ticks(ui)[0]["skipReason"])
-
-        # The reload that the sensor asks for is the one of the button.
-        wait_until(lambda: reload_definitions(ui.port, LOCATION), 120)
-        assert not reload_definitions(ui.port, "somewhere.else")
 
 
 def process_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
