@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from backblaze_assets.drive_stats.archive import scan
 from backblaze_assets.drive_stats.importer import ImportFailedError, import_days
 from backblaze_assets.drive_stats.quarters import quarter_of
-from backblaze_assets.drive_stats.survey import RESULT_FOLDERS, Survey, survey
+from backblaze_assets.drive_stats.survey import Survey, survey
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.origin import Origin
+from backblaze_assets.lineage.view import NO_INPUT
 from backblaze_assets_tests.drive_stats.zips import csv, row, write_zip
 
 Q4_2015, Q1, Q2, Q3 = date(2015, 10, 1), date(2016, 1, 1), date(2016, 4, 1), date(2016, 7, 1)
@@ -311,10 +312,10 @@ def test_one_bad_zip_costs_that_zip(tmp_path):
 
 
 def test_results_and_hidden_folders_are_not_looked_into(tmp_path):
-    for name in (*RESULT_FOLDERS, ".git", "__MACOSX"):
+    for name in (*NO_INPUT, ".git", "__MACOSX"):
         unpack(tmp_path / name, days(Q1))
         lay(tmp_path / name / "data_Q2_2016.zip", days(Q2))
-    found = survey(tmp_path)
+    found = survey(tmp_path, NO_INPUT)
     assert (found.archives, found.unusable, found.unused) == ({}, {}, {})
 
 
