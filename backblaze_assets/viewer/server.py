@@ -53,7 +53,7 @@ def serve(root: Path, listener: socket.socket, parent: int | None = None) -> Non
     )  # fmt: skip
     server = uvicorn.Server(config)
     # uvicorn would raise the signal once more when it is through.
-    server.capture_signals = nullcontext  # type: ignore[method-assign]
+    server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
 
     def stop(*_: object) -> None:
         server.should_exit = True
