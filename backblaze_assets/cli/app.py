@@ -407,9 +407,14 @@ def download(names: list[str]) -> None:
 
 @app.command()
 @click.option("--port", default=3000, show_default=True, help="Port of the UI.")
+@click.option(
+    "--viewer-port",
+    type=click.IntRange(1, 65535),
+    help="Port of the viewer (else BACKBLAZE_VIEWER_PORT, else 3001).",
+)
 @_shared
-def dev(port: int) -> None:
-    """Run the Dagster UI and daemon on the data folder's instance."""
+def dev(port: int, viewer_port: int | None) -> None:
+    """Run the Dagster UI and daemon on the data folder's instance, and the viewer beside them."""
     from backblaze_assets.instance.opening import environment
 
     settings = Settings.from_environment()
@@ -417,6 +422,7 @@ def dev(port: int) -> None:
     variables = {
         **environment(settings.data),
         "BACKBLAZE_PORT": str(port),
+        "BACKBLAZE_VIEWER_PORT": _start_viewer(settings, viewer_port),
         "PYTHONSAFEPATH": "1",  # else a gql.py in the current folder would be taken for a library
     }
     # In the place of this process, so that Ctrl-C and `kill` reach it and it can stop its own.
@@ -424,6 +430,36 @@ def dev(port: int) -> None:
     # SIGTERM for the same, could then not be ended by `kill`.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execve(sys.executable, [*command, "--port", str(port)], variables)
+
+
+def _start_viewer(settings: Settings, port: int | None) -> str:
+    """Start the viewer beside Dagster; what BACKBLAZE_VIEWER_PORT is to be there."""
+    from backblaze_assets.viewer.server import ADDRESS, start_beside
+
+    chosen = port or settings.viewer_port
+    if chosen is None:
+        return "off"
+    try:
+        start_beside(settings.data, chosen)
+    except DataError as error:
+        console.say(f"{error} The UI starts without it; --viewer-port gives it another one.")
+        return "off"
+    console.say(f"The viewer is at http://{ADDRESS}:{chosen}")
+    return str(chosen)
+
+
+@app.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="Port (else BACKBLAZE_VIEWER_PORT).")
+@_shared
+def view(port: int | None) -> None:
+    """Show report, film, days and tables in the browser, without the Dagster UI."""
+    from backblaze_assets.viewer.server import ADDRESS, listen, serve
+
+    settings = Settings.from_environment()
+    chosen = port or settings.viewer_port or 3001
+    with listen(chosen) as listener:
+        console.say(f"http://{ADDRESS}:{chosen} shows {_shown(settings.data)}; Ctrl-C ends it.")
+        serve(settings.data, listener)
 
 
 @contextmanager
