@@ -25,6 +25,7 @@ from backblaze_assets.instance.opening import environment, open_instance
 from backblaze_assets.lineage.status import Status
 from backblaze_assets.resources import Data
 from backblaze_assets_tests.project import FIRST, LAST, Q2, Q3, write_fleet
+from backblaze_assets_tests.viewer.test_server import answers, is_free
 
 LOCATION = "backblaze_assets.definitions"
 
@@ -201,8 +202,9 @@ def sensor_ticks(ui: Ui) -> list[dict[str, Any]]:
 def test_a_ui_that_a_script_has_started_in_the_background_ends_by_kill(tmp_path):
     # A script's shell lets its background commands ignore Ctrl-C, and Dagster treats both alike.
     program = Path(sys.executable).with_name("backblaze-assets")
-    port = free_port()
-    script = f'"$0" dev --port {port} >"$BACKBLAZE_DATA/dev.log" 2>&1 & echo $!; wait $!'
+    port, viewer_port = free_port(), free_port()
+    command = f'"$0" dev --port {port} --viewer-port {viewer_port}'
+    script = f'{command} >"$BACKBLAZE_DATA/dev.log" 2>&1 & echo $!; wait $!'
     bare = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
     with subprocess.Popen(
         ["sh", "-c", script, program],
@@ -215,8 +217,10 @@ def test_a_ui_that_a_script_has_started_in_the_background_ends_by_kill(tmp_path)
         pid = int(shell.stdout.readline())
         try:
             wait_until(Ui(tmp_path, port).answers, 120)
+            assert answers(viewer_port)
             os.kill(pid, signal.SIGTERM)
             shell.wait(60)
+            wait_until(lambda: is_free(viewer_port), 20)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGKILL)
