@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from backblaze_assets.film.probe import probe
-from backblaze_assets_tests.conftest import FIRST, LAST, write_fleet
+from backblaze_assets_tests.project import DAYS, FIRST, FRAMES_AROUND, LAST, write_fleet
 
 WEB_PAGE = b"<!DOCTYPE html><html><body>Sign in to the network</body></html>"
-DAYS = (LAST - FIRST).days + 1
 
 
 def write_bad_zip(path: Path, kind: str) -> None:
@@ -73,7 +72,7 @@ def test_tables_and_film_of_all_else_are_made(run):
     write_bad_zip(Path("data/data_2014.zip"), "web page")
     done = run("movie")
     assert (done.code, done.stdout) == (1, "")
-    assert probe(Path("data/movie/movie.mp4")).frames == DAYS + 60
+    assert probe(Path("data/movie/movie.mp4")).frames == DAYS + FRAMES_AROUND
     assert sorted(path.name for path in Path("data/afr_table").iterdir()) == [
         "2013-04-01.parquet",
         "2013-07-01.parquet",
