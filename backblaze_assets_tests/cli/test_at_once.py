@@ -120,7 +120,7 @@ def test_a_zip_that_is_replaced_meanwhile_is_said_and_taken_by_the_next_command(
     assert done.stderr.count("raw_quarter 2013-Q2 to 2013-Q3 (2)") == 1
     assert done.stderr.count("Error:") == 1
     assert "data_2013.zip" in done.stderr
-    assert "was changed meanwhile" in done.stderr
+    assert "was replaced or changed" in done.stderr
     again = run("import")
     assert again.code == 0, again.stderr
     assert (Path("data/raw_quarter/2013-07-01/2013-07-02.parquet")).is_file()
