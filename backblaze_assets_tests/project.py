@@ -21,7 +21,11 @@ from backblaze_assets.settings import Settings
 FIRST, LAST = date(2013, 6, 25), date(2013, 7, 6)
 """Twelve days on both sides of a quarter's end: two quarters in one zip."""
 
+DAYS = (LAST - FIRST).days + 1
 Q2, Q3 = "2013-04-01", "2013-07-01"
+
+FRAMES_AROUND = (4 + 1 + 8) * 60
+"""Frames of a film beside those of its days: title, closing frames and end card, in seconds."""
 
 START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 """Tags of a run over a range, as Dagster's command line and UI set them."""

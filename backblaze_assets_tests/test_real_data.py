@@ -15,6 +15,7 @@ import pytest
 
 from backblaze_assets.drive_stats.models import clean_model
 from backblaze_assets.film.probe import probe
+from backblaze_assets_tests.project import FRAMES_AROUND
 from backblaze_assets_tests.real_data import (
     ALL_DRIVES,
     ALL_DRIVES_MODELS,
@@ -28,8 +29,6 @@ from backblaze_assets_tests.real_data import (
 )
 
 PROGRAM = Path(sys.executable).with_name("backblaze-assets")
-CLOSING_FRAMES = 60
-
 FLEET_HISTORY = SHARED / "tools" / "fleet_history.py"
 
 
@@ -67,7 +66,7 @@ def test_forty_real_days_agree_with_an_independent_count(tmp_path, path, models)
     data = link(tmp_path / "data", path)
     film = Path(run("movie", "--data", data).strip())
     video = probe(film)
-    assert video.frames == 40 + CLOSING_FRAMES
+    assert video.frames == 40 + FRAMES_AROUND
     assert (video.width, video.height, video.fps) == (1920, 1080, 60)
 
     found = json.loads(run("afr", "2013-Q2", "--all", "--format", "json", "--data", data))
@@ -105,7 +104,7 @@ def test_three_and_a_half_years_agree_with_the_history_of_each_drive(tmp_path):
     subprocess.run([sys.executable, FLEET_HISTORY, data, "--fraction", str(fraction)], check=True)
     film = Path(run("movie", "--data", data).strip())
     days = (date(2016, 9, 30) - date(2013, 4, 10)).days + 1
-    assert probe(film).frames == days + CLOSING_FRAMES
+    assert probe(film).frames == days + FRAMES_AROUND
     frames = sorted(path.stem for path in (data / "frames").iterdir())
     assert (len(frames), frames[0], frames[-1]) == (days, "2013-04-10", "2016-09-30")
     assert len(list((data / "raw_quarter").iterdir())) == 14
@@ -157,7 +156,7 @@ def test_the_demo_command_of_the_readme(tmp_path):
     assert film == clone / "data" / "demo" / "movie" / "movie.mp4"
     video = probe(film)
     days = (date(2014, 12, 31) - date(2013, 4, 10)).days + 1
-    assert video.frames == days + CLOSING_FRAMES
+    assert video.frames == days + FRAMES_AROUND
     assert (video.width, video.height, video.fps) == (1920, 1080, 60)
     assert (video.codec, video.pixel_format, video.faststart) == ("avc1", "yuv420p", True)
     assert _opened(film) == f"h264 (High) yuv420p 1920x1080 60 fps frames={video.frames}"

@@ -12,7 +12,7 @@ from backblaze_assets.files.origin import Origin
 from backblaze_assets.film.layout import read_layout
 from backblaze_assets.film.movie import Part, make_movie
 from backblaze_assets.lineage.code_version import code_version
-from backblaze_assets.lineage.status import Lineage
+from backblaze_assets.lineage.status import SOURCES, Lineage
 
 FOLDER = "cuts"
 """Folder in the data folder that cuts are written to."""
@@ -49,9 +49,18 @@ def make_cut(lineage: Lineage, first: date, last: date) -> Path:
         for quarter in quarters
     ]
     afr = pl.read_parquet(folder.path("afr_table", f"{quarters[-1]}.parquet"), glob=False)
-    versions = {str(q): lineage.ledger.version("movie_clip", str(q)) or "" for q in quarters}
+    made = {f"movie_clip {quarter}": ("movie_clip", str(quarter)) for quarter in quarters}
+    versions = {text: lineage.ledger.version(*clip) or "" for text, clip in made.items()}
+    # Drives live from quarter to quarter, so all zips up to the last quarter have a part in it.
+    imported = lineage.ledger.all("raw_quarter").items()
+    sources = {
+        file: sha256
+        for key, raw in imported
+        if str(key) <= str(quarters[-1])
+        for file, sha256 in raw.metadata.get(SOURCES, {}).items()
+    }
     name = f"{quarter_name(quarters[0])}_to_{quarter_name(quarters[-1])}"
-    origin = Origin("movie", name, code_version("movie"), inputs=versions)
+    origin = Origin("movie", name, code_version("movie"), inputs=versions, sources=sources)
     target = folder.path(FOLDER, f"{name}.mp4")
     models = afr.filter(pl.col("kind") == "model")
     _, subtitles = make_movie(parts, models, target, lineage.style, origin)

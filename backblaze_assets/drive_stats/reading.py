@@ -14,29 +14,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import polars as pl
-import pyarrow as pa
-from isal import igzip_lib, isal_zlib
-
 from backblaze_assets.errors import DataError
 
-FAULTS: tuple[type[BaseException], ...] = (
-    OSError,
-    EOFError,
-    ValueError,  # also UnicodeDecodeError and pa.ArrowInvalid
-    LookupError,
-    ArithmeticError,
-    RuntimeError,  # also NotImplementedError and RecursionError
-    MemoryError,
-    struct.error,
-    zlib.error,
-    isal_zlib.error,  # type: ignore[assignment]  # its stub is wrong
-    igzip_lib.error,
-    pa.ArrowException,
-    pl.exceptions.PolarsError,
-    pl.exceptions.PanicException,  # a BaseException, as a fault of Polars itself
-)
-"""What libraries raise on content that they cannot read."""
+
+def faults() -> tuple[type[BaseException], ...]:
+    """What libraries raise on content that they cannot read."""
+    # Here, because commands that only look, or tell of themselves, need none of these libraries.
+    import polars as pl
+    import pyarrow as pa
+    from isal import igzip_lib, isal_zlib
+
+    return (
+        OSError,
+        EOFError,
+        ValueError,  # also UnicodeDecodeError and pa.ArrowInvalid
+        LookupError,
+        ArithmeticError,
+        RuntimeError,  # also NotImplementedError and RecursionError
+        MemoryError,
+        struct.error,
+        zlib.error,
+        isal_zlib.error,  # type: ignore[return-value]  # its stub is wrong
+        igzip_lib.error,
+        pa.ArrowException,
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,  # a BaseException, as a fault of Polars itself
+    )
+
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -80,7 +84,7 @@ def reading(where: object, advice: str) -> Iterator[None]:
     """
     try:
         yield
-    except FAULTS as error:
+    except faults() as error:
         text = str(error).strip().splitlines() or [type(error).__name__]
         raise DataError(f"{where} cannot be read: {text[0].rstrip('.')}. {advice}") from error
 

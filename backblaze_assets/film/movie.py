@@ -57,17 +57,30 @@ def make_movie(
     )
     told = cards.story(first.layout, last.layout, drives, afr, style)
     words = subtitles(parts, style)
+    opening = list(cards.title_frames(told, first.lifetimes, first.layout, style))
+    closing = [
+        *render_closing(last.lifetimes, last.layout, style),
+        *cards.end_frames(told, style),
+    ]
     with tempfile.TemporaryDirectory() as folder:
-        title, ending = Path(folder, "title.mp4"), Path(folder, "ending.mp4")
-        opening = cards.title_frames(told, first.lifetimes, first.layout, style)
-        encode_jpegs(opening, title, style.fps, origin)
-        closing = [
-            *render_closing(last.lifetimes, last.layout, style),
-            *cards.end_frames(told, style),
+        clips = [
+            *_encoded(opening, Path(folder, "title"), style.fps, origin),
+            *(part.clip for part in parts),
+            *_encoded(closing, Path(folder, "end"), style.fps, origin),
         ]
-        encode_jpegs(closing, ending, style.fps, origin)
-        clips = [title, *(part.clip for part in parts), ending]
         return join_clips(clips, target, origin, words, chapters(parts, style)), words
+
+
+def _encoded(frames: Sequence[bytes], folder: Path, fps: int, origin: Origin) -> list[Path]:
+    """A clip for each second; of seconds that are alike, as cards have them, one serves for all."""
+    folder.mkdir()
+    clips: dict[tuple[bytes, ...], Path] = {}
+    seconds = [tuple(frames[start : start + fps]) for start in range(0, len(frames), fps)]
+    for second in seconds:
+        if second not in clips:
+            clips[second] = folder / f"{len(clips)}.mp4"
+            encode_jpegs(second, clips[second], fps, origin)
+    return [clips[second] for second in seconds]
 
 
 def subtitles(parts: Sequence[Part], style: Style) -> str:

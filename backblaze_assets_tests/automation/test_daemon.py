@@ -20,12 +20,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from backblaze_assets.automation.reloading import reload_definitions
 from backblaze_assets.graph import GRAPH
-from backblaze_assets.instance.opening import environment, open_instance
+from backblaze_assets.instance.opening import open_instance
 from backblaze_assets.lineage.status import Status
 from backblaze_assets.resources import Data
 from backblaze_assets_tests.project import FIRST, LAST, Q2, Q3, write_fleet
-from backblaze_assets_tests.viewer.test_server import answers, is_free
 
 LOCATION = "backblaze_assets.definitions"
 
@@ -89,28 +89,31 @@ def wait_until(is_so: Callable[[], bool], seconds: float, pause: float = 0.5) ->
 
 
 @contextmanager
-def dagster_dev(root: Path) -> Iterator[Ui]:
-    """`dagster dev` on the data folder `root`, ended as by Ctrl-C."""
+def dev_in_the_background(root: Path) -> Iterator[Ui]:
+    """`backblaze-assets dev` on the data folder `root`, as a script starts it, ended by `kill`."""
+    # A script's shell lets its background commands ignore Ctrl-C, and Dagster treats both alike.
+    program = Path(sys.executable).with_name("backblaze-assets")
     port = free_port()
-    command = [sys.executable, "-m", "dagster", "dev", "-m", LOCATION, "--port", str(port)]
-    with (root.parent / "dev.log").open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            env={**environment(root), "BACKBLAZE_PORT": str(port)},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    script = f'"$0" dev --port {port} >"$BACKBLAZE_DATA/../dev.log" 2>&1 & echo $!; wait $!'
+    bare = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    with subprocess.Popen(
+        ["sh", "-c", script, program],
+        env=bare | {"BACKBLAZE_DATA": str(root)},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as shell:
+        assert shell.stdout is not None
+        pid = int(shell.stdout.readline())
         try:
             ui = Ui(root, port)
             wait_until(ui.answers, 120)
             yield ui
+            os.kill(pid, signal.SIGTERM)
+            shell.wait(60)
         finally:
-            os.killpg(process.pid, signal.SIGINT)
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
 
 
 def up_to_date(root: Path, instance: dg.DagsterInstance) -> bool:
@@ -137,9 +140,11 @@ def test_from_a_dropped_zip_to_the_film_and_past_a_killed_run_without_a_click(tm
     write_fleet(elsewhere, date(2014, 1, 1), date(2014, 1, 3))
     days = [str(FIRST.replace(day=day)) for day in range(FIRST.day, 31)]
     days += [str(LAST.replace(day=day)) for day in range(1, LAST.day + 1)]
-    with dagster_dev(root) as ui, open_instance(root) as instance:
+    with dev_in_the_background(root) as ui, open_instance(root) as instance:
         # With no data, the pages show the published history.
         assert ui.partitions("frames")[-1] > "2025-01-01"
+        assert reload_definitions(ui.port, LOCATION)
+        assert not reload_definitions(ui.port, "another")
 
         # A dropped zip.
         shutil.copy(elsewhere / "data_2013.zip", root)
@@ -196,59 +201,3 @@ def sensor_ticks(ui: Ui) -> list[dict[str, Any]]:
         "sensorName": "keep_up_to_date",
     }
     return list(ui.query(query, selector=selector)["sensorOrError"]["sensorState"]["ticks"])
-
-
-@pytest.mark.slow
-def test_a_ui_that_a_script_has_started_in_the_background_ends_by_kill(tmp_path):
-    # A script's shell lets its background commands ignore Ctrl-C, and Dagster treats both alike.
-    program = Path(sys.executable).with_name("backblaze-assets")
-    port, viewer_port = free_port(), free_port()
-    command = f'"$0" dev --port {port} --viewer-port {viewer_port}'
-    script = f'{command} >"$BACKBLAZE_DATA/dev.log" 2>&1 & echo $!; wait $!'
-    bare = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
-    with subprocess.Popen(
-        ["sh", "-c", script, program],
-        env=bare | {"BACKBLAZE_DATA": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as shell:
-        assert shell.stdout is not None
-        pid = int(shell.stdout.readline())
-        try:
-            wait_until(Ui(tmp_path, port).answers, 120)
-            assert answers(viewer_port)
-            os.kill(pid, signal.SIGTERM)
-            shell.wait(60)
-            wait_until(lambda: is_free(viewer_port), 20)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(shell.pid, signal.SIGKILL)
-
-
-@pytest.mark.slow
-def test_a_killed_command_is_gone_on_from_where_it_was(tmp_path):
-    root = tmp_path / "data"
-    write_fleet(root, date(2013, 4, 10), date(2014, 6, 30))
-    days = 447  # so many that the kill comes in time where frames are drawn in a millisecond
-    frames = root / "frames"
-    command = [sys.executable, "-c", "from backblaze_assets.cli.app import main; main()", "movie"]
-
-    def made() -> dict[Path, int]:
-        return {path: path.stat().st_mtime_ns for path in frames.glob("2*.jpg")}
-
-    process = subprocess.Popen(command, env=environment(root), start_new_session=True)
-    try:
-        wait_until(lambda: len(made()) >= 20, 300, pause=0.01)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    before = made()
-    assert 20 <= len(before) < days
-    subprocess.run(command, env=environment(root), check=True)
-    after = made()
-    assert len(after) == days
-    assert {path: after[path] for path in before} == before
-    assert list(root.rglob(".tmp-*")) == []
-    with open_instance(root) as instance:
-        assert up_to_date(root, instance)

@@ -10,10 +10,8 @@ import pytest
 from backblaze_assets.cli import console
 from backblaze_assets.film.probe import probe
 from backblaze_assets_tests.cli.conftest import outcome, run_program, start_program
-from backblaze_assets_tests.conftest import FIRST, LAST, write_fleet
+from backblaze_assets_tests.project import DAYS, FRAMES_AROUND, write_fleet
 from backblaze_assets_tests.work.test_locks import held_elsewhere
-
-DAYS = (LAST - FIRST).days + 1
 
 
 @pytest.fixture
@@ -54,7 +52,7 @@ def test_two_commands_at_once_end_well(tmp_path, commands):
         "raw_quarter 2013-Q2 to 2013-Q3 (2)"
     ]
     if "movie" in commands:
-        assert probe(tmp_path / "movie" / "movie.mp4").frames == DAYS + 60
+        assert probe(tmp_path / "movie" / "movie.mp4").frames == DAYS + FRAMES_AROUND
     assert not list(tmp_path.rglob(".tmp-*"))
     assert run_program("status", "--data", tmp_path).stderr == ""
 
@@ -122,7 +120,7 @@ def test_a_zip_that_is_replaced_meanwhile_is_said_and_taken_by_the_next_command(
     assert done.stderr.count("raw_quarter 2013-Q2 to 2013-Q3 (2)") == 1
     assert done.stderr.count("Error:") == 1
     assert "data_2013.zip" in done.stderr
-    assert "was changed meanwhile" in done.stderr
+    assert "was replaced or changed" in done.stderr
     again = run("import")
     assert again.code == 0, again.stderr
     assert (Path("data/raw_quarter/2013-07-01/2013-07-02.parquet")).is_file()

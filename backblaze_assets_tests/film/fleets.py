@@ -95,8 +95,10 @@ def lifetimes(drives: pl.DataFrame, days: pl.DataFrame) -> Lifetimes:
     drives = drives.with_columns(
         last_seen=last,
         failures=pl.col("failed_on").is_not_null().cast(pl.Int16),
+        first_power_on_hours=pl.lit(None, pl.Int64),
         power_on_hours=pl.lit(None, pl.Int64),
         hours_on=pl.lit(None, pl.Date),
+        first_hours_on=pl.lit(None, pl.Date),
     ).with_columns(
         drive_days=((pl.col("last_seen") - pl.col("first_seen")).dt.total_days() + 1).cast(pl.Int32)
     )

@@ -58,7 +58,8 @@ def made(tmp_path_factory):
         )
         parts.append(Part(clip, tables, short))
         frames += paths
-    rates = afr_table(lifetimes(known, calendar(LAST)), {}, layout.quarter)
+    table = afr_table(lifetimes(known, calendar(LAST)), {}, layout.quarter)
+    rates = table.filter(pl.col("kind") == "model")
     return parts, rates, frames, folder
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from backblaze_assets.film.probe import probe
-from backblaze_assets_tests.conftest import FIRST, LAST, write_fleet
+from backblaze_assets_tests.project import DAYS, FRAMES_AROUND, write_fleet
 
 WITHOUT = """
 import builtins, sys
@@ -106,7 +106,7 @@ def test_the_film_is_made_without_any(how, parts, tmp_path):
     """Without all of them, and with the storage's methods in another form."""
     write_fleet(tmp_path)
     done = run_without(parts, "movie", "--data", tmp_path, how=how)
-    assert probe(tmp_path / "movie" / "movie.mp4").frames == (LAST - FIRST).days + 1 + 60
+    assert probe(tmp_path / "movie" / "movie.mp4").frames == DAYS + FRAMES_AROUND
     assert len(warnings_in(done.stderr)) == 1
     why = run_without(parts, "why", "--data", tmp_path, how=how)
     assert why.stdout == "movie is up to date, and so is all that it is made from.\n"
