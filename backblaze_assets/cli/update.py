@@ -113,6 +113,7 @@ def _run(
         subset = job.get_subset(asset_selection=set(), asset_check_selection=blocking)
     else:
         subset = job.get_subset(asset_selection=keys)
+    interrupt: BaseException | None = None
     try:
         result = subset.execute_in_process(
             instance=instance,
@@ -122,12 +123,24 @@ def _run(
             tags={**batch.tags, "dagster/max_retries": "0"},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
-    except dg.DagsterExecutionInterruptedError as interrupt:
+    except dg.DagsterExecutionInterruptedError as error:  # between steps
+        interrupt = error
+    if interrupt or _was_interrupted(result):
         # A failure to Dagster, which knows of no request to stop; but a person has stopped it.
         if stopped := instance.get_run_by_id(run_id):
             instance.report_run_canceled(stopped)
         raise KeyboardInterrupt from interrupt
     return _failures(result), _warnings(result)
+
+
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether a step of the run has ended by an interrupt."""
+    errors = [
+        event.step_failure_data.error
+        for event in result.filter_events(lambda event: event.is_step_failure)
+    ]
+    names = {it.cls_name for error in errors if error for it in (error, error.cause) if it}
+    return dg.DagsterExecutionInterruptedError.__name__ in names
 
 
 def _warnings(result: dg.ExecuteInProcessResult) -> list[str]:

@@ -161,33 +161,6 @@ def quarters_of(name: str) -> list[date]:
     ]
 
 
-def find_archives(folder: Path) -> dict[date, Path]:
-    """The quarters served by the zips in `folder`, in order; none when there is no folder.
-
-    Upper and lower case do not matter in the names; the exact name wins over another spelling.
-    """
-    if not folder.is_dir():
-        return {}
-    found: dict[date, Path] = {}
-    for path in sorted(folder.iterdir()):
-        for quarter in quarters_of(path.name):
-            if quarter not in found or path.name == archive_name(quarter):
-                found[quarter] = path
-    return dict(sorted(found.items()))
-
-
-def archive_of(folder: Path, quarter: date) -> Archive:
-    """The zip in `folder` that serves `quarter`.
-
-    Raises:
-        DataError: it is not there, or cannot be read.
-    """
-    path = find_archives(folder).get(quarter)
-    if path is None:
-        raise missing(folder, quarter)
-    return scan(path)
-
-
 def missing(folder: Path, quarter: date) -> DataError:
     """What to say when nothing in `folder` has a day of `quarter`."""
     name, shown = archive_name(quarter), quarter_name(quarter)

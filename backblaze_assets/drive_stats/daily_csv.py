@@ -136,14 +136,14 @@ def read_clean(stream: MemberStream, day: date, filled: Collection[str] = ()) ->
             with _parsing(stream, types) as parsed:
                 for batch in parsed:
                     rows += batch.num_rows
-                    if stream.unusual or rows > MOST_ROWS or not _is_clean(batch):
+                    if stream.unusual or rows > MOST_ROWS or not _is_judged_well(batch):
                         return None
-                    batches.append(_without_blank(batch))
+                    batches.append(batch if filled else _without_blank(batch))
         except pa.ArrowInvalid:
             return None
     table = pa.Table.from_batches(batches, pa.schema(types.items()))
     serial = pl.Series(table["serial_number"])
-    if stream.unusual or serial.n_unique() < len(serial):
+    if stream.unusual or serial.n_unique() < len(serial) or not _is_trimmed(table):
         return None
     differing, rewritten = _count_dates(table["date"], day)
     return DailyTable(_finished(table, day), line_end, differing, rewritten=rewritten)
@@ -197,19 +197,23 @@ def _parsing(stream: MemberStream, types: Mapping[str, pa.DataType]) -> pa.csv.C
     )
 
 
-def _is_clean(batch: pa.RecordBatch) -> bool:
-    """Whether every row can be kept as it stands, serial numbers that occur twice aside."""
+def _is_judged_well(batch: pa.RecordBatch) -> bool:
+    """Whether every row has a serial number, a model, and a failure of 0 or 1."""
     if any(batch[name].null_count for name in _JUDGED):
         return False
-    if not pl.Series(batch["failure"]).is_between(0, 1).all():
-        return False
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+    least, most = pc.min_max(batch["failure"]).values()
+    return bool(least.as_py() >= 0 and most.as_py() <= 1)
+
+
+def _is_trimmed(table: pa.Table) -> bool:
+    """Whether no text has blanks around it, or is very long."""
+    for name, column in zip(table.column_names, table.columns, strict=True):
         if pa.types.is_string(column.type) and name != "date" and column.null_count < len(column):
-            text = pl.Series(column)
-            lengths = text.str.len_bytes()
-            if int(lengths.max() or 0) > _LONGEST_FIELD:  # type: ignore[arg-type]
+            # All that Polars, and so the careful reader, takes for a blank is one here.
+            lengths = pc.binary_length(column)
+            if pc.max(lengths).as_py() > _LONGEST_FIELD:
                 return False
-            if (text.str.strip_chars().str.len_bytes() != lengths).any():
+            if pc.sum(pc.binary_length(pc.utf8_trim_whitespace(column))) != pc.sum(lengths):
                 return False
     return True
 

@@ -218,6 +218,8 @@ def _import_day(
     path, rejects = folder / f"{day}.parquet", folder / "rejects" / f"{day}.csv"
     try:
         daily, csv_bytes = _read(archive.members[day], filled, stop)
+    except ReplacedError:
+        raise
     except DataError:
         path.unlink(missing_ok=True)
         rejects.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ LONGEST_LINE = 1 << 20
 
 _COMPRESSED_PIECE = 1 << 16
 _LINE_PIECE = 1 << 13
-_HEXADECIMAL = re.compile(rb",0[xX][0-9a-fA-F]+(?=[,\r\n])")
+_HEXADECIMAL = re.compile(rb",0x[0-9a-fA-F]+(?=[,\r\n])")
 _LOCAL_HEADER = struct.Struct("<26xHH")  # lengths of the name and of the extra field
 _WINDOW = {Packing.DEFLATED: -15, Packing.GZIPPED: 31}
 _DAMAGED = {
@@ -35,9 +35,10 @@ _DAMAGED = {
 def _has_hexadecimal(part: bytes) -> bool:
     """Whether a field other than the second one, the serial number, is a number such as 0x1F.
 
-    Arrow would take it for 31, or for a negative one if it is large.
+    Arrow would take it for 31, or for a negative one if it is large. Nothing is known to write
+    0X1F, and looking for it as well would take a tenth of the time of reading.
     """
-    if b",0x" not in part and b",0X" not in part:
+    if b"x" not in part or b",0x" not in part:
         return False
     for found in _HEXADECIMAL.finditer(part):
         start = max(part.rfind(end, 0, found.start()) for end in (b"\n", b"\r"))

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -31,14 +31,6 @@ from backblaze_assets.drive_stats.member import LARGEST_DAY, Member, Packing
 from backblaze_assets.drive_stats.quarters import quarter_name, quarter_of
 from backblaze_assets.drive_stats.reading import Stamp, open_regular
 from backblaze_assets.errors import DataError
-
-RESULT_FOLDERS = frozenset(
-    {
-        *("raw_quarter", "daily_stats", "drive_lifetimes", "afr_table", "survival", "report"),
-        *("film_layout", "frames", "movie_clip", "movie", "share", "dagster", "demo"),
-    }
-)
-"""Folders in the data folder that hold no input."""
 
 _DEEPEST = 4
 _MOST_ENTRIES = 200_000
@@ -126,7 +118,7 @@ class _Findings:
     unused: dict[Path, str] = field(default_factory=dict)
 
 
-def survey(folder: Path, *, most_bytes: int = MOST_BYTES) -> Survey:
+def survey(folder: Path, no_input: Collection[str] = (), *, most_bytes: int = MOST_BYTES) -> Survey:
     """Look through the data folder; no file that is wrong keeps others from being found.
 
     A zip under a published name serves the quarters of its name. Any other zip, and CSVs outside
@@ -135,11 +127,12 @@ def survey(folder: Path, *, most_bytes: int = MOST_BYTES) -> Survey:
 
     Args:
         folder: the data folder; it need not exist.
+        no_input: names of folders in it that hold no input, such as results.
         most_bytes: what the days of one zip may take unpacked.
     """
     found = _Findings()
     if folder.is_dir():
-        _walk(folder, found)
+        _walk(folder, no_input, found)
     sources = [
         *_zip_sources(found, most_bytes),
         *(_loose_source(where, paths, found) for where, paths in sorted(found.loose.items())),
@@ -166,7 +159,7 @@ def survey(folder: Path, *, most_bytes: int = MOST_BYTES) -> Survey:
     )
 
 
-def _walk(folder: Path, found: _Findings) -> None:
+def _walk(folder: Path, no_input: Collection[str], found: _Findings) -> None:
     """Sort what is in `folder` and below it."""
     todo = [(folder, 0)]
     seen: set[tuple[int, int]] = set()
@@ -192,7 +185,7 @@ def _walk(folder: Path, found: _Findings) -> None:
             if status is None or not stat.S_ISDIR(status.st_mode):
                 _sort(path, status, found)
                 continue
-            if depth == 0 and name in RESULT_FOLDERS:
+            if depth == 0 and name in no_input:
                 continue
             if quarters_of(name):
                 found.folders_like_zips.append(path)

@@ -11,8 +11,8 @@ from backblaze_assets.film import text
 from backblaze_assets.film.jpeg import PIXEL, Pixels
 from backblaze_assets.film.style import Style
 
-LARGE, LARGE_SIDE = 28, 20
-"""Sizes of name and rate, and of size and maker, where all stand on one line."""
+LARGE, LARGE_SIDE = (28, 27, 26, 25, 24), 20
+"""Sizes of name and rate, the first that fits, and of size and maker, where all are on one line."""
 TALL = 70
 """A block's least height for that."""
 NAMES = (20, 19, 18, 17, 16, 15, 14, 13, 12)
@@ -72,22 +72,25 @@ Inks = tuple[text.Ink, text.Ink, text.Ink]
 def _one_line(image: Image.Image, words: Words, inks: Inks, style: Style) -> bool:
     """Draw everything on one line, if there is room."""
     scale = style.scale
-    size, side = LARGE * scale, LARGE_SIDE * scale
     if not words.tall:
         return False
-    name = text.readable(words.name)
-    used = text.width(name, text.NARROW_MEDIUM, size)
-    rate = text.width(words.rate, text.NARROW_MEDIUM, size) if words.rate else 0
-    space = _LARGE_SPACE * scale
-    if used + (space + rate if rate else 0) > words.room:
+    name, side, space = text.readable(words.name), LARGE_SIDE * scale, _LARGE_SPACE * scale
+    about = text.width(words.size, text.NARROW, side) + space if words.size else 0
+    # Rather a little smaller with the size than as large as can be without it.
+    for size, beside in [*((one * scale, about) for one in LARGE), (LARGE[0] * scale, 0)]:
+        rate = text.width(words.rate, text.NARROW_MEDIUM, size) if words.rate else 0
+        used = text.width(name, text.NARROW_MEDIUM, size) + beside + (space + rate if rate else 0)
+        if used <= words.room:
+            break
+    else:
         return False
     baseline = 32 * scale
     end = text.put(image, 0, baseline, name, text.NARROW_MEDIUM, size, inks[0])
     if rate:
         text.put(image, words.room, baseline, words.rate, text.NARROW_MEDIUM, size, inks[2], "r")
     left = words.room - end - space - (rate + space if rate else 0)
-    about = _about(words, (side,), left)[0]
-    text.put(image, end + space, baseline, about, text.NARROW, side, inks[1])
+    said = _about(words, (side,), left)[0]
+    text.put(image, end + space, baseline, said, text.NARROW, side, inks[1])
     return True
 
 

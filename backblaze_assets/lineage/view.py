@@ -41,7 +41,7 @@ class View:
     def of(cls, root: Path) -> "View":
         """Look at a folder; it need not exist."""
         folder = DataFolder(root)
-        found = survey(root)
+        found = survey(root, NO_INPUT)
         known = imported_days(folder)
         for quarter, archive in found.archives.items():
             known[quarter] = archive.days(quarter)

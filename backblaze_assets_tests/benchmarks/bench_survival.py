@@ -14,7 +14,8 @@ import numpy as np
 import polars as pl
 
 from backblaze_assets.drive_stats.lifetimes import DRIVE_SCHEMA
-from backblaze_assets_tests.benchmarks.harness import SHARED, Result, measure, written_mb
+from backblaze_assets_tests.benchmarks.harness import Result, measure, written_mb
+from backblaze_assets_tests.real_data import SHARED
 
 GOAL_S = 5.0
 DRIVES = 512_600

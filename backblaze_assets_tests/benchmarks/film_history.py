@@ -16,8 +16,8 @@ from backblaze_assets.drive_stats.lifetimes import Lifetimes
 from backblaze_assets.drive_stats.quarters import next_quarter
 from backblaze_assets.film.layout import FilmLayout, extend
 from backblaze_assets.film.style import Style
-from backblaze_assets_tests.benchmarks.harness import SHARED
 from backblaze_assets_tests.film import fleets
+from backblaze_assets_tests.real_data import SHARED
 
 START, LAST = date(2013, 4, 10), date(2026, 6, 30)
 TOOL = SHARED / "tools" / "fleet_to_2026.py"

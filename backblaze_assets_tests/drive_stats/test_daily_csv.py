@@ -299,9 +299,9 @@ def test_every_row_is_as_the_oracle_says(tmp_path_factory, lines, end, block, qu
 @pytest.mark.parametrize(
     ("rows", "fast"),
     [
-        ([row("0XABC"), row("0x1F")], True),
+        ([row("0XABC"), row("0xABC"), row("0x1F")], True),
         ([row("A", smart="1,0x1F,,")], False),
-        ([row("A", capacity="0XFFFFFFFFFFFFFFFF")], False),
+        ([row("A", capacity="0xFFFFFFFFFFFFFFFF")], False),
         ([row("A", "0xmodel")], True),
     ],
 )

@@ -15,7 +15,7 @@ from backblaze_assets.drive_stats.published import reconcile
 from backblaze_assets.drive_stats.quarters import days_of, next_quarter, quarter_name
 from backblaze_assets.drive_stats.survival import survival
 from backblaze_assets.files.origin import Origin
-from backblaze_assets_tests.benchmarks.harness import SHARED
+from backblaze_assets_tests.real_data import SHARED
 
 pytestmark = pytest.mark.slow
 

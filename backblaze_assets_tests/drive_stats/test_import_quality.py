@@ -1,5 +1,6 @@
 """What an import is checked for, case by case; see test_checks.py for whole runs."""
 
+import gzip
 from datetime import date, timedelta
 
 import polars as pl
@@ -10,6 +11,7 @@ from backblaze_assets.drive_stats.archive import scan
 from backblaze_assets.drive_stats.import_quality import ImportedDay
 from backblaze_assets.drive_stats.importer import DayReport, import_days
 from backblaze_assets.drive_stats.quarters import days_of
+from backblaze_assets.drive_stats.survey import survey
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.origin import Origin
 from backblaze_assets_tests.drive_stats.zips import csv, row, write_zip
@@ -196,3 +198,71 @@ def test_another_spelling_of_a_model_is_no_change(tmp_path):
     verdict = import_quality.models_stable([(Q2_2016, paths)])
     assert verdict.table.rows() == [("2016-Q2", "ST4000DM000 and ST4000DX000", 2)]
     assert import_quality.models_stable([(Q2_2016, paths[:1])]).passed
+
+
+@pytest.mark.parametrize("form", ["zip", "csv", "csv.gz"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_rows_are_counted_again_wherever_the_day_lies(tmp_path, form, end, monkeypatch):
+    monkeypatch.setattr(import_quality, "_PIECE", 7)  # so that every border is met
+    day = date(2016, 4, 1)
+    content = csv(row("A"), "", row("B"), "x", row("C"), end=end)
+    if form == "zip":
+        write_zip(tmp_path / "data_Q2_2016.zip", {day: content})
+    else:
+        packed = gzip.compress(content) if form == "csv.gz" else content
+        (tmp_path / f"{day}.{form}").write_bytes(packed)
+    archive = survey(tmp_path).archive(Q2_2016)
+    import_days(archive, [day], tmp_path / "raw", Origin("raw_quarter", None, ""))
+    found = import_quality.imported_days(tmp_path / "raw")
+    counted = import_quality.recount(archive, found)
+    assert counted == {day: 4}
+    assert import_quality.rows_accounted_for({Q2_2016: found}, counted).passed
+
+
+def test_a_day_with_quotation_marks_is_not_counted_by_its_lines(tmp_path):
+    day = date(2016, 4, 1)
+    write_zip(tmp_path / "data_Q2_2016.zip", {day: csv(row('"A"', '"two\nlines"'))})
+    archive = survey(tmp_path).archive(Q2_2016)
+    import_days(archive, [day], tmp_path / "raw", Origin("raw_quarter", None, ""))
+    found = import_quality.imported_days(tmp_path / "raw")
+    assert found[0].rows_stored == found[0].report.quoted_rows == 1
+    assert import_quality.recount(archive, found) == {}
+
+
+def test_values_in_another_form_are_told_and_are_no_fault():
+    odd = imported(
+        date(2016, 4, 1),
+        rewritten={"smart_9_raw": 4, "date": 1},
+        trimmed={"model": 2},
+        quoted_rows=3,
+    )
+    verdict = import_quality.rows_readable({Q2_2016: [odd]})
+    assert verdict.passed
+    assert "5 values" in verdict.message
+    assert verdict.figures["values_rewritten"] == 5
+    assert verdict.figures["texts_trimmed"] == 2
+    assert verdict.figures["rows_quoted"] == 3
+
+
+def test_what_looks_like_a_day_and_was_not_imported_is_listed(tmp_path):
+    contents = {day: csv(row()) for day in (date(2016, 4, 1), date(2016, 7, 1))}
+    write_zip(tmp_path / "data_Q2_2016.zip", contents)
+    account = survey(tmp_path).archive(Q2_2016).account(Q2_2016)
+    verdict = import_quality.members_accounted_for({Q2_2016: account})
+    assert not verdict.passed
+    assert verdict.table.rows() == [
+        (
+            "2016-Q2",
+            "data_Q2_2016.zip",
+            "2016-07-01.csv",
+            "is of 2016-Q3, which data_Q2_2016.zip does not serve",
+        )
+    ]
+    assert import_quality.members_accounted_for({Q2_2016: []}).passed
+
+
+def test_a_column_without_a_name_is_called_that():
+    verdict = import_quality.columns_known(
+        {Q2_2016: [imported(date(2016, 4, 1), unknown_columns=["unnamed_1", "moon"])]}
+    )
+    assert "moon, one without a name (column 1)" in verdict.message

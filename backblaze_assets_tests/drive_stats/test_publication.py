@@ -12,7 +12,7 @@ from backblaze_assets.drive_stats.publication import (
     rule_for,
     with_status,
 )
-from backblaze_assets_tests.benchmarks.harness import SHARED
+from backblaze_assets_tests.real_data import SHARED
 
 WINDOWS = ("quarter", "year", "calendar_year", "lifetime")
 

@@ -18,8 +18,8 @@ from backblaze_assets.drive_stats.published import (
     published_totals,
     reconcile,
 )
-from backblaze_assets_tests.benchmarks.harness import SHARED
 from backblaze_assets_tests.drive_stats.tables import afr_rows, as_published
+from backblaze_assets_tests.real_data import SHARED
 
 Q1_2021 = date(2021, 1, 1)
 WITH_COUNTS = [

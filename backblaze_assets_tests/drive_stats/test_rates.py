@@ -13,7 +13,7 @@ from backblaze_assets.drive_stats.rates import (
     compare_rates,
     poisson_interval,
 )
-from backblaze_assets_tests.benchmarks.harness import SHARED
+from backblaze_assets_tests.real_data import SHARED
 
 
 @given(st.integers(0, 50) | st.integers(0, 200_000))

@@ -9,13 +9,16 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from backblaze_assets.drive_stats.archive import scan
 from backblaze_assets.drive_stats.importer import ImportFailedError, import_days
 from backblaze_assets.drive_stats.quarters import quarter_of
-from backblaze_assets.drive_stats.survey import RESULT_FOLDERS, Survey, survey
+from backblaze_assets.drive_stats.survey import Survey, survey
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.origin import Origin
+from backblaze_assets.lineage.view import NO_INPUT
 from backblaze_assets_tests.drive_stats.zips import csv, row, write_zip
 
 Q4_2015, Q1, Q2, Q3 = date(2015, 10, 1), date(2016, 1, 1), date(2016, 4, 1), date(2016, 7, 1)
@@ -309,10 +312,10 @@ def test_one_bad_zip_costs_that_zip(tmp_path):
 
 
 def test_results_and_hidden_folders_are_not_looked_into(tmp_path):
-    for name in (*RESULT_FOLDERS, ".git", "__MACOSX"):
+    for name in (*NO_INPUT, ".git", "__MACOSX"):
         unpack(tmp_path / name, days(Q1))
         lay(tmp_path / name / "data_Q2_2016.zip", days(Q2))
-    found = survey(tmp_path)
+    found = survey(tmp_path, NO_INPUT)
     assert (found.archives, found.unusable, found.unused) == ({}, {}, {})
 
 
@@ -329,3 +332,40 @@ def test_a_zip_that_would_unpack_to_too_much_is_refused(tmp_path):
     assert survey(tmp_path, most_bytes=size).archives
     found = survey(tmp_path, most_bytes=size - 1)
     assert "would take" in str(found.unusable[path])
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_every_day_is_served_once_and_every_container_is_used_or_named(tmp_path_factory, data):
+    """Days dealt at random to zips, folders and gzips give what one zip of them all gives."""
+    folder = tmp_path_factory.mktemp("data")
+    calendar = list(days(date(2015, 12, 30), 6)) + list(days(date(2016, 3, 30), 4))
+    names = ["mine.zip", "data_2016.zip", "sub/x.zip", "a", "b", ".", "data_Q1_2016 (1).zip"]
+    dealt = data.draw(
+        st.dictionaries(
+            st.sampled_from(names), st.sets(st.sampled_from(calendar), min_size=1), max_size=4
+        )
+    )
+    for name, chosen in dealt.items():
+        contents = {day: content(day) for day in sorted(chosen)}
+        if name.endswith(".zip"):
+            lay(folder / name, contents)
+        else:
+            unpack(folder / name, contents, gzipped=data.draw(st.booleans()))
+    found = survey(folder)
+    union = sorted(set().union(*dealt.values()))
+    assert [day for archive in found.archives.values() for day in archive.members] == union
+    assert not found.unusable
+    using = {
+        member.path if member.in_zip else member.path.parent
+        for archive in found.archives.values()
+        for member in archive.members.values()
+    }
+    for name in dealt:
+        assert folder / name in using | set(found.unused)
+    if union:
+        whole = scan(
+            lay(tmp_path_factory.mktemp("whole") / "all.zip", {d: content(d) for d in union})
+        )
+        for quarter, archive in found.archives.items():
+            assert archive.version(quarter) == whole.version(quarter)

@@ -28,8 +28,8 @@ from backblaze_assets.drive_stats.survival import (
     survival_interval,
     watched,
 )
-from backblaze_assets_tests.benchmarks.harness import SHARED
 from backblaze_assets_tests.drive_stats.raw import Row, days_from, write_days
+from backblaze_assets_tests.real_data import SHARED
 
 GOLDEN = SHARED / "facts" / "survival"
 FLEET = SHARED / "data" / "fleet_2013_2016.parquet"

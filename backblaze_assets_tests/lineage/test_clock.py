@@ -2,11 +2,13 @@
 
 import time
 
+import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
 from backblaze_assets.errors import DataError
 from backblaze_assets.lineage.status import Status
+from backblaze_assets.partitions import range_tags
 from backblaze_assets_tests.conftest import FIRST
 
 Q2 = "2013-04-01"
@@ -74,4 +76,22 @@ def test_the_latest_materialization_is_the_one_with_the_highest_number(project, 
     assert later.timestamp < earlier.timestamp
     assert later.storage_id > earlier.storage_id
     assert later.run_id != earlier.run_id
+    assert project.lineage().status("raw_quarter", Q2) is Status.UP_TO_DATE
+
+
+def test_a_check_of_what_was_there_before_does_not_count_however_late_its_clock(project, clock):
+    """As when a process is killed between a materialization and its checks."""
+    clock(AN_HOUR)
+    project.update("raw_quarter")
+    clock(0)
+    job = project.definitions.resolve_implicit_global_asset_job_def()
+    unchecked = job.get_subset(
+        asset_selection={dg.AssetKey("raw_quarter")}, asset_check_selection=set()
+    )
+    unchecked.execute_in_process(instance=project.instance, tags=range_tags([Q2]))
+    assert project.lineage().status("raw_quarter", Q2) is Status.UNCHECKED
+    ran = project.update("raw_quarter")
+    assert [(run.asset, run.partitions, run.judge_only) for run in ran] == [
+        ("raw_quarter", 1, True)
+    ]
     assert project.lineage().status("raw_quarter", Q2) is Status.UP_TO_DATE

@@ -118,7 +118,7 @@ def test_what_was_interrupted_or_killed_is_finished_by_the_next_command(data):
         for path in (data / stage).rglob("20*.*")
     }
     said = finish(data)
-    begun = [line.split()[0] for line in said.splitlines() if line[:1].isalpha()]
+    begun = [line.split()[0] for line in said.splitlines() if line[:1].islower()]
     assert begun == ["movie_clip", "movie"]
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert probe(data / "movie" / "movie.mp4").frames == 631 + 60

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -31,10 +32,13 @@ def held_elsewhere(folder: Path, name: str) -> Iterator["subprocess.Popen[str]"]
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
+        too_long = Timer(60, process.kill)  # so that who waits for it fails, and hangs not
+        too_long.start()
         try:
             assert process.stdout.readline() == "held\n"
             yield process
         finally:
+            too_long.cancel()
             process.kill()
 
 
