@@ -68,7 +68,7 @@ def metadata(part: Part, report: FrameReport) -> Mapping[str, Any]:
         "bytes": report.bytes,
     }
     if part.viewer:
-        shown = viewed_picture(part.viewer, f"frames/{part.key}.jpg", 900, str(part.day))
+        shown = viewed_picture(part.viewer, f"frames/{part.key}.jpg", str(part.day))
         return {"picture": shown, **figures, **link(part.viewer, f"frames#{part.key}")}
     # Dagster stores every event twice, so not every day can have a picture inside it.
     if (part.day + timedelta(days=1)).month != part.day.month:

@@ -72,7 +72,7 @@ def metadata(part: Part, film: Film) -> Mapping[str, Any]:
     """The poster, where the film is, and five figures first."""
     text = f"{film.last_day}, the last day"
     poster = (
-        viewed_picture(part.viewer, f"frames/{film.last_day}.jpg", 900, text)
+        viewed_picture(part.viewer, f"frames/{film.last_day}.jpg", text)
         if part.viewer
         else picture(thumbnail(film.poster, 900), text)
     )

@@ -36,7 +36,7 @@ def share(step: Step) -> None:
 def metadata(part: Part, made: ShareReport) -> Mapping[str, Any]:
     """The poster, and how large each file is."""
     poster = (
-        viewed_picture(part.viewer, "share/poster.jpg", 900, "poster")
+        viewed_picture(part.viewer, "share/poster.jpg", "poster")
         if part.viewer
         else picture(thumbnail(part.path / POSTER, 320), "poster")
     )

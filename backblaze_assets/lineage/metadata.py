@@ -12,16 +12,19 @@ def table(rows: Iterable[Mapping[str, str | int | float | None]]) -> dg.TableMet
     return dg.MetadataValue.table([dg.TableRecord(row) for row in cells])
 
 
-def viewed_picture(viewer: str, name: str, width: int, text: str) -> dg.MarkdownMetadataValue:
+_WIDTH = 540
+"""Pixels that the UI has room for on a laptop; it cuts what is wider."""
+
+
+def viewed_picture(viewer: str, name: str, text: str) -> dg.MarkdownMetadataValue:
     """A picture that the UI takes from the viewer, so that the event is small.
 
     Args:
         viewer: the viewer's address.
         name: asset and file, such as `frames/2013-05-01.jpg`.
-        width: of the picture, in pixels.
         text: what stands in its place where no viewer runs.
     """
-    return dg.MetadataValue.md(f"![{text}]({viewer}/thumb/{name}?width={width})")
+    return dg.MetadataValue.md(f"![{text}]({viewer}/thumb/{name}?width={_WIDTH})")
 
 
 def link(viewer: str | None, page: str) -> dict[str, dg.MetadataValue]:

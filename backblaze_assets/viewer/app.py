@@ -286,5 +286,6 @@ def _page(text: str) -> Response:
 
 async def _say(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    text = pages.message(error.detail)
+    unsaid = {"Not Found": "There is no such page.", "Method Not Allowed": "This only shows."}
+    text = pages.message(unsaid.get(error.detail, error.detail))
     return Response(text, error.status_code, error.headers, media_type="text/html")
