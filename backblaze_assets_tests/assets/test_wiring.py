@@ -15,14 +15,6 @@ from backblaze_assets.lineage.status import Status
 from backblaze_assets_tests.project import Q2, Q3, Project, new_project, write_fleet
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Iterator[Project]:
-    with new_project(tmp_path_factory.mktemp("wiring") / "data") as project:
-        write_fleet(project.root)
-        project.update()
-        yield project
-
-
 WIDTH, HEIGHT = 480, 270
 
 

@@ -39,15 +39,6 @@ QUARTER = date(2016, 4, 1)
 DAYS = days_of(QUARTER)
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Iterator[Project]:
-    """A project with everything made; its files stay as they are."""
-    with new_project(tmp_path_factory.mktemp("built") / "data") as project:
-        write_fleet(project.root)
-        project.update()
-        yield project
-
-
 @pytest.fixture
 def damaged(built, tmp_path) -> Project:
     """A copy of its files to be damaged; the records are the same."""

@@ -13,6 +13,7 @@ from backblaze_assets.lineage.plan import Batch, next_batches
 from backblaze_assets.partitions import Partitioning
 from backblaze_assets_tests.project import (
     FIRST,
+    LAST,
     Q2,
     Q3,
     Project,
@@ -22,16 +23,14 @@ from backblaze_assets_tests.project import (
 )
 from backblaze_assets_tests.repack import repack
 
-QUARTERLY = ("raw_quarter", "drive_lifetimes", "film_layout")
-DAILY = ("daily_stats", "frames")
-REST = ("afr_table", "movie_clip", "movie")
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    with new_project(tmp_path / "data") as project:
-        write_fleet(project.root)
-        yield project
+RUNS = (
+    ("raw_quarter", "drive_lifetimes", "survival"),
+    ("daily_stats",),
+    ("afr_table", "report", "film_layout"),
+    ("frames", "share"),
+    ("movie_clip", "movie"),
+)
+"""The assets of each run on the way from a zip to everything."""
 
 
 def planned(project: Project, *targets: str, **options) -> list[tuple[tuple[str, ...], int]]:
@@ -47,13 +46,12 @@ def spoil(path: Path) -> None:
     path.write_bytes(content)
 
 
-def test_a_new_zip_takes_three_batches_to_the_film(project):
-    assert planned(project, together=True) == [(QUARTERLY, 2)]
-    assert project.run(*QUARTERLY, first=Q2, last=Q3).success
-    assert planned(project, together=True) == [(DAILY, 12)]
-    assert project.run(*DAILY, first=FIRST, last="2013-07-06").success
-    assert planned(project, together=True) == [(REST, 2)]
-    assert project.run(*REST, first=Q2, last=Q3).success
+def test_a_new_zip_takes_five_batches_to_everything(project):
+    spans = {Partitioning.QUARTERS: (Q2, Q3), Partitioning.DAYS: (FIRST, LAST)}
+    for assets in RUNS:
+        first, last = spans[GRAPH[assets[0]].partitioning]
+        assert planned(project, together=True) == [(assets, 12 if first == FIRST else 2)]
+        assert project.run(*assets, first=first, last=last).success
     assert planned(project, together=True) == []
     assert project.update() == []  # the command line agrees
 
@@ -74,7 +72,7 @@ def test_alone_each_asset_waits_for_those_it_reads(project):
 def test_only_targets_and_what_they_read_are_planned(project):
     project.update("raw_quarter")
     assert planned(project, "daily_stats") == [(("daily_stats",), 12)]
-    assert planned(project, "film_layout") == [(("drive_lifetimes",), 2)]
+    assert planned(project, "film_layout") == [(("daily_stats",), 12), (("drive_lifetimes",), 2)]
 
 
 def test_a_zip_of_another_quarter_waits_for_nobody(project):

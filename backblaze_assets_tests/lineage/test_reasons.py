@@ -5,7 +5,7 @@ from datetime import date
 from backblaze_assets.graph import GRAPH, upstream_of
 from backblaze_assets.lineage.reasons import Reason, sentence, why
 from backblaze_assets.lineage.status import Status
-from backblaze_assets_tests.conftest import write_fleet
+from backblaze_assets_tests.project import write_fleet
 
 Q2 = date(2013, 4, 1)
 

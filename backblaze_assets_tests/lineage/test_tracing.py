@@ -12,7 +12,7 @@ from backblaze_assets.graph import upstream_of
 from backblaze_assets.lineage import tracing
 from backblaze_assets.lineage.code_version import code_version
 from backblaze_assets.lineage.tracing import Trace
-from backblaze_assets_tests.conftest import FIRST, LAST
+from backblaze_assets_tests.project import FIRST, LAST
 
 Q2 = date(2013, 4, 1)
 
@@ -71,14 +71,14 @@ def test_a_file_is_known_wherever_it_is_copied_to(built, tmp_path, asset, partit
 
 
 def test_a_raw_day_is_known_by_its_quarter(built):
-    path = built.path("raw_quarter", Q2) / f"{FIRST}.parquet"
+    path = built.file(f"raw_quarter/{Q2}") / f"{FIRST}.parquet"
     [found] = tracing.trace_file(built.lineage(), path)
     assert (found.asset, list(found.data_versions)) == ("raw_quarter", [str(Q2)])
     assert [source.zip for source in found.sources] == ["data_2013.zip"]
 
 
 def test_a_file_from_elsewhere_speaks_for_itself(built, project):
-    [found] = tracing.trace_file(project.lineage(), built.path("movie", "movie.mp4"))
+    [found] = tracing.trace_file(project.lineage(), built.file("movie/movie.mp4"))
     assert (found.asset, found.made, found.runs) == ("movie", "", [])
     assert [source.zip for source in found.sources] == ["data_2013.zip"]
     assert set(found.stated) == {"movie_clip", "drive_lifetimes", "film_layout"}
@@ -92,4 +92,4 @@ def test_a_file_of_others_is_refused(built, tmp_path):
     with pytest.raises(DataError, match="is not there"):
         tracing.trace_file(built.lineage(), tmp_path / "nothing.mp4")
     with pytest.raises(DataError, match="is a folder"):
-        tracing.trace_file(built.lineage(), built.path("raw_quarter", Q2))
+        tracing.trace_file(built.lineage(), built.file(f"raw_quarter/{Q2}"))

@@ -32,29 +32,7 @@ DAYS_OF_Q2 = [f"2013-06-{day}" for day in range(25, 31)]
 DAYS_OF_Q3 = [f"2013-07-0{day}" for day in range(1, 7)]
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    """A project with one zip of two quarters, of which nothing is made."""
-    with new_project(tmp_path / "data") as project:
-        write_fleet(project.root)
-        yield project
-
-
 # Inputs: what is made again from a project in which everything is up to date
-
-
-@pytest.fixture(scope="module")
-def ours(tmp_path_factory) -> Iterator[Project]:
-    with new_project(tmp_path_factory.mktemp("up_to_date") / "data") as project:
-        write_fleet(project.root)
-        yield project
-
-
-@pytest.fixture
-def settled(ours: Project) -> Project:
-    """A project in which everything is up to date, whatever another test has changed."""
-    ours.update()
-    return ours
 
 
 def test_nothing_runs_when_nothing_has_changed(settled):
