@@ -191,6 +191,14 @@ def everything_built(factory: pytest.TempPathFactory) -> Path:
     return folder / "data"
 
 
+def spoil(path: Path, day: date) -> None:
+    """Damage the packed rows of one day in a zip, whose directory stays as it is."""
+    content = bytearray(path.read_bytes())
+    at = content.index(f"{day}.csv".encode()) + 200
+    content[at : at + 50] = bytes(50)
+    path.write_bytes(content)
+
+
 def lose_a_row(path: Path) -> None:
     """Write a Parquet file anew without its last row, but with all it says about itself."""
     table = pq.read_table(path)

@@ -28,14 +28,10 @@ from backblaze_assets.files.origin import Origin, digest_versions
 from backblaze_assets.files.stamps import kept
 from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import table
-from backblaze_assets.lineage.status import DAY_VERSIONS, SOURCES
+from backblaze_assets.lineage.status import DAY_VERSIONS, SOURCES, STAMP, UNREADABLE_DAYS
 from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.lineage.view import View
 from backblaze_assets.verdict import Verdict
-
-UNREADABLE_DAYS = "unreadable_days"
-"""Metadata: why a day could not be imported, by its date."""
-
 
 @dataclass(frozen=True)
 class Imported:
@@ -145,6 +141,7 @@ def metadata(part: Part, made: Imported) -> Mapping[str, Any]:
         "synthetic": archive.synthetic,
         "left_out": [f"{it.name} {it.reason}" for it in archive.account(part.day)],
         UNREADABLE_DAYS: {str(day): str(error) for day, error in made.unreadable.items()},
+        STAMP: archive.stamp(part.day),
         SOURCES: dg.MetadataValue.json(dict(made.sources)),
         "source_bytes": sum(path.stat().st_size for path in archive.files(part.day)),
         DAY_VERSIONS: dg.MetadataValue.json(_day_versions(reports)),

@@ -34,9 +34,14 @@ Attempt = tuple[str, Key, str]
 DAY_VERSIONS = "day_versions"
 """Metadata of an asset whose partitions hold days: the data version of each day, by its date."""
 
-
 SOURCES = "sources"
 """Metadata of an asset that is made from zips: SHA-256 of each, by its name."""
+
+UNREADABLE_DAYS = "unreadable_days"
+"""Metadata of an asset that is made from zips: why days of them could not be read, by the date."""
+
+STAMP = "stamp"
+"""Metadata of an asset that is made from zips: what tells these files from others in their place."""
 
 
 class Status(Enum):
@@ -71,7 +76,6 @@ class Lineage:
         self.view = view
         self.style = style
         self._names: dict[str, set[str]] = {}
-        self._zip_changes: dict[Path, str] = {}
 
     def forget(self) -> None:
         """Read records and result folders anew when asked next; the view stays."""
@@ -129,26 +133,18 @@ class Lineage:
     def identity(self, asset: str, key: Key) -> str:
         """Identity of what a partition would be made from now: its code and its inputs.
 
-        And when its zip was written: a damaged one has the versions of the whole one in its
-        directory, and is to be tried again when a person has replaced it.
+        And of its zip as a file: a damaged one has the versions of the whole one in its directory,
+        and is to be tried again when a person has replaced it.
         """
         inputs = self.inputs(asset, key)
         parts = [text for name in sorted(inputs) for text in (name, inputs[name])]
         if Source.ZIP in GRAPH[asset].sources:
-            parts.append(self._zip_change(key))
+            parts.append(self._stamp(key))
         return digest([code_version(asset), *parts])
 
-    def _zip_change(self, key: Key) -> str:
-        """When the zip of a quarter was written; asked once, as the view is of one moment."""
+    def _stamp(self, key: Key) -> str:
         archive = self.view.archives.get(day_of(key))
-        if archive is None:
-            return ABSENT
-        if archive.path not in self._zip_changes:
-            try:
-                self._zip_changes[archive.path] = str(archive.path.stat().st_mtime_ns)
-            except OSError:
-                self._zip_changes[archive.path] = ABSENT
-        return self._zip_changes[archive.path]
+        return archive.stamp(day_of(key)) if archive else ABSENT
 
     # How partitions stand
 
@@ -187,6 +183,9 @@ class Lineage:
         now = self.inputs(made.asset, made.partition)
         code = code_version(made.asset)
         changed = [Cause("code", made.code_version, code)] if made.code_version != code else []
+        if made.metadata.get(UNREADABLE_DAYS):
+            stamps = made.metadata[STAMP], self._stamp(made.partition)
+            changed += [Cause(Source.ZIP.value, *stamps)] if stamps[0] != stamps[1] else []
         names = sorted({*made.inputs, *now})
         versions = [(name, made.inputs.get(name, ABSENT), now.get(name, ABSENT)) for name in names]
         return changed + [Cause(*version) for version in versions if version[1] != version[2]]

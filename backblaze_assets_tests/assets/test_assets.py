@@ -15,7 +15,7 @@ from backblaze_assets.lineage.building import build_assets
 from backblaze_assets.lineage.code_version import code_version
 from backblaze_assets.lineage.ledger import PROVENANCE
 from backblaze_assets.lineage.status import Status
-from backblaze_assets_tests.project import FIRST, LAST, write_fleet
+from backblaze_assets_tests.project import CLOSING, END_CARD, FIRST, LAST, TITLE, failure, write_fleet
 
 Q2, Q3 = date(2013, 4, 1), date(2013, 7, 1)
 
@@ -28,9 +28,9 @@ def test_everything_is_made_for_every_partition(built):
     assert len(lineage.expected("frames")) == (LAST - FIRST).days + 1
 
 
-def test_the_film_has_a_frame_a_day_and_closing_frames(built):
+def test_the_film_has_a_frame_a_day_between_title_and_end(built):
     video = probe(built.file("movie/movie.mp4"))
-    assert video.frames == 12 + 60
+    assert video.frames == TITLE + 12 + CLOSING + END_CARD
     assert (video.width, video.height, video.fps) == (1920, 1080, 60)
     assert (video.codec, video.pixel_format, video.faststart) == ("avc1", "yuv420p", True)
     with Image.open(built.file(f"frames/{FIRST}.jpg")) as frame:
@@ -46,7 +46,7 @@ def test_drive_days_and_failures_are_the_same_everywhere(built):
         ]
     )
     table = pl.read_parquet(built.file(f"afr_table/{Q3}.parquet")).filter(
-        pl.col("window") == "lifetime"
+        pl.col("window") == "lifetime", pl.col("kind") == "model"
     )
     assert table["drive_days"].sum() == raw.height
     assert table["failures"].sum() == raw["failure"].sum() > 0
@@ -62,7 +62,7 @@ def test_every_file_says_where_it_comes_from(built):
         ("frames", str(LAST)): built.file(f"frames/{LAST}.jpg"),
         ("movie_clip", str(Q3)): built.file(f"movie_clip/{Q3}.mp4"),
         ("movie", None): built.file("movie/movie.mp4"),
-        ("film_layout", None): built.file("film_layout/layout.json"),
+        ("film_layout", str(Q2)): built.file(f"film_layout/{Q2}.json"),
     }
     for (asset, partition), path in files.items():
         origin, made = read_origin(path), ledger.get(asset, partition)
@@ -127,8 +127,8 @@ def test_files_that_a_killed_run_left_are_kept(project):
     assert set(made) == {str(FIRST + timedelta(days=n)) for n in range(12)}
 
 
-def test_one_more_zip_computes_only_what_depends_on_it(project):
-    project.update()
+def test_one_more_zip_computes_only_what_depends_on_it(settled):
+    project = settled
     frames = {path: path.stat().st_mtime_ns for path in (project.root / "frames").iterdir()}
     write_fleet(project.root, FIRST, date(2014, 1, 3))
     (project.root / "data_2013.zip").unlink()  # it was imported, and stays so

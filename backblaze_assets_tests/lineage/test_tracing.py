@@ -8,7 +8,7 @@ from rich.console import Console
 
 from backblaze_assets.drive_stats.archive import sha256
 from backblaze_assets.errors import DataError
-from backblaze_assets.graph import upstream_of
+from backblaze_assets.graph import GRAPH, upstream_of
 from backblaze_assets.lineage import tracing
 from backblaze_assets.lineage.code_version import code_version
 from backblaze_assets.lineage.tracing import Trace
@@ -38,7 +38,7 @@ def shown(traces: list[Trace]) -> str:
 
 def test_the_film_is_traced_to_the_zip(built):
     [film] = tracing.trace(built.lineage(), "movie", [None])
-    assert assets_in([film]) == set(upstream_of(["movie"])) - {"daily_stats", "afr_table"}
+    assert assets_in([film]) == set(upstream_of(["movie"]))
     archive = built.root / "data_2013.zip"
     assert sources_in([film]) == {(archive.name, sha256(archive))}
     assert film.up_to_date
@@ -60,11 +60,10 @@ def test_the_tree_names_every_asset_and_the_zip_in_full(built):
 
 @pytest.mark.parametrize(
     ("asset", "partition"),
-    [("frames", str(LAST)), ("movie_clip", str(Q2)), ("movie", None), ("film_layout", None)],
+    [("frames", str(LAST)), ("movie_clip", str(Q2)), ("movie", None), ("film_layout", str(Q2))],
 )
 def test_a_file_is_known_wherever_it_is_copied_to(built, tmp_path, asset, partition):
-    name = {"frames": f"{LAST}.jpg", "movie_clip": f"{Q2}.mp4", "movie": "movie.mp4"}
-    path = built.path(asset, name.get(asset, "layout.json"))
+    [path, *_] = built.lineage().files(built.lineage().ledger.get(asset, partition))
     copy = shutil.copy(path, tmp_path / f"copy{path.suffix}")
     found = tracing.trace_file(built.lineage(), copy)
     assert found == tracing.trace(built.lineage(), asset, [partition])
@@ -81,7 +80,7 @@ def test_a_file_from_elsewhere_speaks_for_itself(built, project):
     [found] = tracing.trace_file(project.lineage(), built.file("movie/movie.mp4"))
     assert (found.asset, found.made, found.runs) == ("movie", "", [])
     assert [source.zip for source in found.sources] == ["data_2013.zip"]
-    assert set(found.stated) == {"movie_clip", "drive_lifetimes", "film_layout"}
+    assert set(found.stated) == {*GRAPH["movie"].reads, "film style"}
     assert "made elsewhere" in shown([found])
 
 
