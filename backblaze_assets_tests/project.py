@@ -9,8 +9,8 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
-import pytest
 import pyarrow.parquet as pq
+import pytest
 from filelock import FileLock
 
 from backblaze_assets.cli.update import Ran, bring_up_to_date

@@ -33,6 +33,7 @@ from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.lineage.view import View
 from backblaze_assets.verdict import Verdict
 
+
 @dataclass(frozen=True)
 class Imported:
     """What a quarter's import has found.

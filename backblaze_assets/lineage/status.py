@@ -41,7 +41,7 @@ UNREADABLE_DAYS = "unreadable_days"
 """Metadata of an asset that is made from zips: why days of them could not be read, by the date."""
 
 STAMP = "stamp"
-"""Metadata of an asset that is made from zips: what tells these files from others in their place."""
+"""Metadata of an asset that is made from zips: what tells them from others in their place."""
 
 
 class Status(Enum):

@@ -15,7 +15,15 @@ from backblaze_assets.lineage.building import build_assets
 from backblaze_assets.lineage.code_version import code_version
 from backblaze_assets.lineage.ledger import PROVENANCE
 from backblaze_assets.lineage.status import Status
-from backblaze_assets_tests.project import CLOSING, END_CARD, FIRST, LAST, TITLE, failure, write_fleet
+from backblaze_assets_tests.project import (
+    CLOSING,
+    END_CARD,
+    FIRST,
+    LAST,
+    TITLE,
+    failure,
+    write_fleet,
+)
 
 Q2, Q3 = date(2013, 4, 1), date(2013, 7, 1)
 

@@ -127,7 +127,7 @@ def test_a_bad_day_costs_that_day_until_its_zip_is_replaced(project):
     spoil(path, JANUARY_1)
     ran = []
     for _ in range(2):
-        with pytest.raises(DataError, match="days_readable: .*2014-01-01.csv cannot be read"):
+        with pytest.raises(DataError, match=r"days_readable: .*2014-01-01\.csv cannot be read"):
             ran += project.update("daily_stats")
         assert set(project.status("daily_stats").values()) == {Status.UP_TO_DATE}
     made = project.lineage().ledger.get("daily_stats", "2014-01-01")
