@@ -41,6 +41,7 @@ def planned(project: Project, *targets: str, **options) -> list[tuple[tuple[str,
 JANUARY_1 = date(2014, 1, 1)
 
 
+@pytest.mark.slow
 def test_a_new_zip_takes_five_batches_to_everything(project):
     spans = {Partitioning.QUARTERS: (Q2, Q3), Partitioning.DAYS: (FIRST, LAST)}
     for assets in RUNS:

@@ -83,7 +83,7 @@ def test_identical_output_stops_what_comes_after(settled):
 
 def test_a_history_that_changes_in_the_middle_takes_one_run(settled):
     repack(settled.root / "data_2013.zip", changed_day="2013-06-30")
-    ran = settled.update()
+    ran = settled.update("report")
     assert [one for one in ran if one.asset == "drive_lifetimes"] == [Ran("drive_lifetimes", 2)]
     assert len({one.asset for one in ran}) == len(ran)
 
