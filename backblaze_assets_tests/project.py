@@ -1,17 +1,22 @@
 """A data folder with a tiny made-up fleet, and what a person or the automation can do with it."""
 
+import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import dagster as dg
 import pyarrow.parquet as pq
+import pytest
+from filelock import FileLock
 
 from backblaze_assets.cli.update import Ran, bring_up_to_date
 from backblaze_assets.definitions import build_definitions
 from backblaze_assets.drive_stats.demo import write_zips
+from backblaze_assets.film.style import Style
 from backblaze_assets.graph import GRAPH
 from backblaze_assets.lineage.status import Lineage, Status
 from backblaze_assets.partitions import Key
@@ -31,6 +36,20 @@ START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_ran
 """Tags of a run over a range, as Dagster's command line and UI set them."""
 
 
+TITLE, CLOSING, END_CARD = 3, 4, 5
+"""Frames of each in the film of a test."""
+
+
+@dataclass(frozen=True)
+class Brief(Data):
+    """A data folder whose film has next to no title and end: encoding those takes its time."""
+
+    @property
+    def style(self) -> Style:
+        frames = {"title_frames": TITLE, "closing_frames": CLOSING, "end_frames": END_CARD}
+        return replace(super().style, **frames)
+
+
 @dataclass(frozen=True)
 class Project:
     """A data folder and the Dagster instance that goes with it; the folder is looked at anew."""
@@ -40,7 +59,7 @@ class Project:
 
     @property
     def data(self) -> Data:
-        return Data(self.root)
+        return Brief(self.root)
 
     @property
     def definitions(self) -> dg.Definitions:
@@ -123,10 +142,65 @@ def write_fleet(folder: Path, first: date = FIRST, last: date = LAST, drives: in
 
 @contextmanager
 def new_project(root: Path) -> Iterator[Project]:
-    """A project on an empty data folder, with records that end with it."""
+    """A project on a data folder, which need not exist, with records that end with it."""
     root.mkdir(parents=True, exist_ok=True)
     with dg.DagsterInstance.ephemeral() as instance:
         yield Project(root, instance)
+
+
+@contextmanager
+def kept_project(root: Path) -> Iterator[Project]:
+    """A project on a data folder, which need not exist, with records in a folder beside it."""
+    root.mkdir(parents=True, exist_ok=True)
+    _records(root).mkdir(exist_ok=True)
+    with dg.DagsterInstance.local_temp(str(_records(root)), overrides=_QUIET) as instance:
+        yield Project(root, instance)
+
+
+def _records(root: Path) -> Path:
+    return root.with_name(f"records of {root.name}")
+
+
+_QUIET = {
+    "telemetry": {"enabled": False},
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    },
+}
+
+
+@contextmanager
+def copy_of(root: Path, new_root: Path) -> Iterator[Project]:
+    """A project that is a copy of another one, with its records."""
+    shutil.copytree(root, new_root)
+    shutil.copytree(_records(root), _records(new_root))
+    with kept_project(new_root) as project:
+        yield project
+
+
+def everything_built(factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a project with everything made, to be copied.
+
+    It is made once for all processes of a test run, by the first that asks for it.
+    """
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "everything"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "whole").exists():
+            with kept_project(folder / "data") as project:
+                write_fleet(project.root)
+                project.update()
+            (folder / "whole").touch()
+    return folder / "data"
+
+
+def spoil(path: Path, day: date) -> None:
+    """Damage the packed rows of one day in a zip, whose directory stays as it is."""
+    content = bytearray(path.read_bytes())
+    at = content.index(f"{day}.csv".encode()) + 200
+    content[at : at + 50] = bytes(50)
+    path.write_bytes(content)
 
 
 def lose_a_row(path: Path) -> None:

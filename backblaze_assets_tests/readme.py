@@ -45,10 +45,7 @@ def _asset(asset: Asset) -> str:
 def files() -> str:
     """Where the files are, with an example for each asset."""
     keys = {Partitioning.QUARTERS: "2013-04-01", Partitioning.DAYS: "2013-04-10"}
-    rows = {
-        f"{asset.name}/{_file(asset, keys.get(asset.partitioning))}": asset.holds
-        for asset in GRAPH.values()
-    }
+    rows = {_file(asset, keys.get(asset.partitioning)): asset.holds for asset in GRAPH.values()}
     width = max(map(len, rows)) + 2
     lines = [f"{path:{width}}{holds}" for path, holds in rows.items()]
     zips = f"{'data_2013.zip  data_Q1_2016.zip  …':{width}}the zips"
@@ -59,7 +56,7 @@ def files() -> str:
 
 def _file(asset: Asset, key: str | None) -> str:
     """The one file of a partition, or the folder if there are several."""
-    first = asset.files[0].format(key=key, day="2013-04-10")
+    first = f"{asset.name}/{asset.files[0].format(key=key, day='2013-04-10')}"
     return first if len(asset.files) == 1 else first.rpartition("/")[0] + "/"
 
 

@@ -83,13 +83,30 @@ def test_the_graph_is_the_pipeline_of_the_readme():
         "daily_stats": "last four quarters",
         "drive_lifetimes": "same period",
     }
-    assert reads["film_layout"] == {"drive_lifetimes": "newest"}
-    assert reads["frames"] == {"drive_lifetimes": "same period", "film_layout": "all"}
+    assert reads["survival"] == {"drive_lifetimes": "same period"}
+    assert reads["report"] == {
+        "afr_table": "all",
+        "survival": "newest",
+        "drive_lifetimes": "newest",
+    }
+    assert reads["film_layout"] == {
+        "drive_lifetimes": "same period",
+        "daily_stats": "last five quarters",
+        "film_layout": "quarter before",
+    }
+    assert reads["frames"] == {"drive_lifetimes": "same period", "film_layout": "same period"}
     assert reads["movie_clip"] == {"frames": "same period"}
     assert reads["movie"] == {
         "movie_clip": "all",
-        "drive_lifetimes": "newest",
         "film_layout": "all",
+        "drive_lifetimes": "all",
+        "afr_table": "newest",
+    }
+    assert reads["share"] == {
+        "frames": "all",
+        "film_layout": "all",
+        "drive_lifetimes": "newest",
+        "afr_table": "newest",
     }
 
 
@@ -100,7 +117,10 @@ def test_the_graph_is_the_pipeline_of_the_readme():
         ("drive_lifetimes", "2014-04-01", "drive_lifetimes", ["2014-01-01"]),
         ("drive_lifetimes", "2013-04-01", "drive_lifetimes", None),
         ("frames", "2014-06-30", "drive_lifetimes", ["2014-04-01"]),
-        ("film_layout", None, "drive_lifetimes", ["2015-10-01"]),
+        ("film_layout", "2014-04-01", "film_layout", ["2014-01-01"]),
+        ("frames", "2014-06-30", "film_layout", ["2014-04-01"]),
+        ("report", None, "drive_lifetimes", ["2015-10-01"]),
+        ("survival", "2014-04-01", "drive_lifetimes", ["2014-04-01"]),
     ],
 )
 def test_readings_by_hand(asset, key, upstream, expected):
@@ -128,8 +148,9 @@ def test_upstream_of_a_target_is_all_that_it_needs_in_order():
     assert upstream_of(["afr_table"]) == [
         *("raw_quarter", "daily_stats", "drive_lifetimes", "afr_table")
     ]
-    assert upstream_of(["film_layout"]) == ["raw_quarter", "drive_lifetimes", "film_layout"]
-    assert upstream_of(["movie", "afr_table"]) == list(GRAPH)
+    assert upstream_of(["survival"]) == ["raw_quarter", "drive_lifetimes", "survival"]
+    assert upstream_of(["movie", "report"]) == [name for name in GRAPH if name != "share"]
+    assert upstream_of(list(GRAPH)) == list(GRAPH)
 
 
 def test_ranges_are_cut_where_other_partitions_lie_between_and_not_where_there_are_none():
@@ -168,6 +189,7 @@ def test_every_asset_says_what_it_is(nodes, asset: Asset):
         ("daily_stats", "failures"),
         ("drive_lifetimes", "serial_number"),
         ("afr_table", "afr"),
+        ("survival", "survival_low"),
     ],
 )
 def test_tables_say_their_columns(nodes, asset, column):
@@ -191,12 +213,13 @@ def test_checks_that_block_are_those_without_which_results_are_wrong():
     }
 
 
-def test_what_the_graph_calls_blocking_is_a_check_of_that_asset():
+def test_what_the_graph_calls_grave_is_a_check_of_that_asset():
     checks = {
         (key.asset_key.to_user_string(), key.name) for key in graph_of(WHOLE).asset_check_keys
     }
     for name, asset in GRAPH.items():
-        assert {(name, check) for check in asset.blocking} <= checks
+        assert {(name, check) for check in (*asset.blocking, *asset.errors)} <= checks
+        assert set(asset.blocking).isdisjoint(asset.errors)
 
 
 def test_heavy_steps_have_pools():
@@ -206,6 +229,7 @@ def test_heavy_steps_have_pools():
         "frames": "render",
         "movie_clip": "encode",
         "movie": "encode",
+        "share": "encode",
     }
 
 

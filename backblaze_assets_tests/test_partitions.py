@@ -92,11 +92,11 @@ def test_definitions_have_the_days_and_quarters_of_the_zips(tmp_path):
         *(f"2013-07-0{day}" for day in range(1, 7)),
         *("2014-01-01", "2014-01-02", "2014-01-03"),  # only a history's first quarter begins late
     ]
-    for asset in ("raw_quarter", "drive_lifetimes", "afr_table", "movie_clip"):
+    for asset in ("raw_quarter", "drive_lifetimes", "afr_table", "film_layout", "movie_clip"):
         assert keys(graph, asset) == quarters, asset
     for asset in ("daily_stats", "frames"):
         assert keys(graph, asset) == days, asset
-    for asset in ("film_layout", "movie"):
+    for asset in ("report", "movie", "share"):
         assert not graph.get(dg.AssetKey(asset)).is_partitioned, asset
 
 

@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -99,6 +99,14 @@ class Archive:
     def files(self, quarter: date) -> list[Path]:
         """The files that the days of `quarter` lie in: the zip, or each CSV."""
         return sorted({self.members[day].path for day in self.days(quarter)})
+
+    def stamp(self, quarter: date) -> str:
+        """What tells these files from others in their place, whatever their content.
+
+        It changes when a damaged zip is replaced by a whole one, whose `version` is the same.
+        """
+        stamps = {self.members[day].path: self.members[day].stamp for day in self.days(quarter)}
+        return digest(str(astuple(stamp)) for _, stamp in sorted(stamps.items()))
 
     def sources(self, quarter: date) -> dict[str, str]:
         """SHA-256 of what the days of `quarter` come from, by name: one for each zip.

@@ -142,9 +142,7 @@ def folder_evaluation(asset: str, name: str, verdict: Verdict) -> dict[str, Any]
         "passed": verdict.passed,
         "severity": ERROR,
         "description": verdict.message,
-        "metadata": {
-            name: dg.MetadataValue.text(str(value)) for name, value in verdict.figures.items()
-        },
+        "metadata": dict(verdict.figures),
     }
 
 

@@ -47,10 +47,17 @@ class Batch:
         return Batch((*self.assets, *other.assets), keys, attempts, replaces)
 
     def first(self, limit: int | None) -> "Batch":
-        """The part of it that has the first `limit` partitions; all of it without a limit."""
+        """The part of it that has the first `limit` partitions; all of it without a limit.
+
+        An asset without partitions is made from all that others have, and so not of a part.
+        """
         keys = self.keys[:limit]
-        attempts = frozenset(it for it in self.attempts if it[1] is None or it[1] in keys)
-        return replace(self, keys=keys, attempts=attempts)
+        if keys == self.keys:
+            return self
+        attempts = frozenset(it for it in self.attempts if it[1] in keys)
+        made = {asset for asset, *_ in attempts}
+        assets = tuple(asset for asset in self.assets if asset in made)
+        return replace(self, assets=assets, keys=keys, attempts=attempts)
 
     @property
     def digest(self) -> str:

@@ -6,7 +6,7 @@ from the graph, from Dagster's records and from one look at the data folder, and
 so the command line, the daemon and the assets themselves agree.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -33,12 +33,14 @@ Attempt = tuple[str, Key, str]
 DAY_VERSIONS = "day_versions"
 """Metadata of an asset whose partitions hold days: the data version of each day, by its date."""
 
-
-UNREADABLE_DAYS = "unreadable_days"
-"""Metadata of an asset that is made from zips: why a day could not be read, by its date."""
-
 SOURCES = "sources"
 """Metadata of an asset that is made from zips: SHA-256 of each, by its name."""
+
+UNREADABLE_DAYS = "unreadable_days"
+"""Metadata of an asset that is made from zips: why days of them could not be read, by the date."""
+
+STAMP = "stamp"
+"""Metadata of an asset that is made from zips: what tells them from others in their place."""
 
 
 class Status(Enum):
@@ -73,7 +75,6 @@ class Lineage:
         self.view = view
         self.style = style
         self._names: dict[str, set[str]] = {}
-        self._zip_changes: dict[Key, str] = {}
 
     def forget(self) -> None:
         """Read records and result folders anew when asked next; the view stays."""
@@ -126,45 +127,23 @@ class Lineage:
             case Source.FILM_STYLE:
                 return self.style.version
         archive = self.view.archives.get(day_of(key))
-        if archive is None:
-            return ABSENT
-        version = archive.version(day_of(key))
-        made = self.ledger.get("raw_quarter", key)
-        damaged = made is not None and made.metadata.get(UNREADABLE_DAYS)
-        return self.version_of_damaged(key, version) if damaged else version
-
-    def version_of_damaged(self, key: Key, version: str) -> str:
-        """The version of a quarter's zip of which days could not be read.
-
-        The whole zip that replaces a damaged one has the same versions of days in its directory,
-        so it tells by its time that it is another one.
-        """
-        return f"{version} of {self._zip_change(key)}"
+        return archive.version(day_of(key)) if archive else ABSENT
 
     def identity(self, asset: str, key: Key) -> str:
         """Identity of what a partition would be made from now: its code and its inputs.
 
-        And when its zip was written: a damaged one has the versions of the whole one in its
-        directory, and is to be tried again when a person has replaced it.
+        And of its zip as a file: a damaged one has the versions of the whole one in its directory,
+        and is to be tried again when a person has replaced it.
         """
         inputs = self.inputs(asset, key)
         parts = [text for name in sorted(inputs) for text in (name, inputs[name])]
         if Source.ZIP in GRAPH[asset].sources:
-            parts.append(self._zip_change(key))
+            parts.append(self._stamp(key))
         return digest([code_version(asset), *parts])
 
-    def _zip_change(self, key: Key) -> str:
-        """When the zip of a quarter was written; asked once, as the view is of one moment."""
+    def _stamp(self, key: Key) -> str:
         archive = self.view.archives.get(day_of(key))
-        if archive is None:
-            return ABSENT
-        if key not in self._zip_changes:
-            try:
-                times = [path.stat().st_mtime_ns for path in archive.files(day_of(key))]
-                self._zip_changes[key] = str(max(times))
-            except OSError:
-                self._zip_changes[key] = ABSENT
-        return self._zip_changes[key]
+        return archive.stamp(day_of(key)) if archive else ABSENT
 
     # How partitions stand
 
@@ -203,28 +182,29 @@ class Lineage:
         now = self.inputs(made.asset, made.partition)
         code = code_version(made.asset)
         changed = [Cause("code", made.code_version, code)] if made.code_version != code else []
+        if made.metadata.get(UNREADABLE_DAYS):
+            stamps = made.metadata[STAMP], self._stamp(made.partition)
+            changed += [Cause(Source.ZIP.value, *stamps)] if stamps[0] != stamps[1] else []
         names = sorted({*made.inputs, *now})
         versions = [(name, made.inputs.get(name, ABSENT), now.get(name, ABSENT)) for name in names]
         return changed + [Cause(*version) for version in versions if version[1] != version[2]]
 
-    def _judgements(self, asset: str, key: Key, checks: Sequence[str]) -> list[Evaluation | None]:
-        """The latest evaluation by each check of a partition as it is; none if it is not made."""
-        made = self.ledger.get(asset, key)
-        return self.ledger.judgements(made, checks) if made else []
-
     def refusals(self, asset: str, key: Key) -> list[Evaluation]:
         """Blocking checks whose latest evaluation refuses a materialized partition."""
-        judgements = self._judgements(asset, key, GRAPH[asset].blocking)
+        made = self.ledger.get(asset, key)
+        judgements = self.ledger.judgements(made, GRAPH[asset].blocking) if made else []
         return [found for found in judgements if found and found.refuses(key)]
 
     def errors(self, asset: str, key: Key) -> list[Evaluation]:
         """Checks that find an error in a materialized partition and hold nothing back."""
-        judgements = self._judgements(asset, key, GRAPH[asset].errors)
+        made = self.ledger.get(asset, key)
+        judgements = self.ledger.judgements(made, GRAPH[asset].errors) if made else []
         return [found for found in judgements if found and found.refuses(key)]
 
     def is_held(self, asset: str, key: Key) -> bool:
         """Whether a materialized partition is not to be worked from: its checks have not passed."""
-        judgements = self._judgements(asset, key, GRAPH[asset].blocking)
+        made = self.ledger.get(asset, key)
+        judgements = self.ledger.judgements(made, GRAPH[asset].blocking) if made else []
         return any(found is None or found.refuses(key) for found in judgements)
 
     def held_by(self, asset: str, key: Key) -> dict[str, list[Key]]:

@@ -1,27 +1,21 @@
 """What goes where between the assets: counted and looked at by other means than theirs."""
 
+import re
 import subprocess
-from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
 import polars as pl
-import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
+from backblaze_assets.drive_stats.archive import sha256
+from backblaze_assets.drive_stats.quarters import quarter_of
+from backblaze_assets.film.layout import read_layout
 from backblaze_assets.graph import GRAPH, keys_of
 from backblaze_assets.lineage.status import Status
-from backblaze_assets_tests.project import Q2, Q3, Project, new_project, write_fleet
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Iterator[Project]:
-    with new_project(tmp_path_factory.mktemp("wiring") / "data") as project:
-        write_fleet(project.root)
-        project.update()
-        yield project
-
+from backblaze_assets_tests.project import Q2, Q3, TITLE
 
 WIDTH, HEIGHT = 480, 270
 
@@ -38,8 +32,9 @@ def test_the_film_shows_the_days_in_order(built):
     film = pictures(built.file("movie/movie.mp4"))
     clips = [pictures(built.file(f"movie_clip/{quarter}.mp4")) for quarter in (Q2, Q3)]
     days = np.concatenate(clips)
-    assert np.array_equal(film[: len(days)], days)  # joined, not encoded again
-    assert not np.array_equal(film[0], film[6])
+    shown = film[TITLE : TITLE + len(days)]
+    assert np.array_equal(shown, days)  # joined, not encoded again
+    assert not np.array_equal(shown[0], shown[6])
 
 
 def test_a_clip_shows_the_frames_of_its_days_in_order(built):
@@ -67,6 +62,7 @@ def test_drive_days_and_failures_of_each_window_are_those_of_the_raw_rows(built)
         Q3: {"quarter": rows[Q3], "year": both, "lifetime": both},
     }.items():
         table = pl.read_parquet(built.file(f"afr_table/{quarter}.parquet"))
+        table = table.filter(pl.col("kind") == "model")
         for window, expected in windows.items():
             found = table.filter(pl.col("window") == window)
             assert (found["drive_days"].sum(), found["failures"].sum()) == expected
@@ -79,6 +75,75 @@ def test_daily_stats_count_the_rows_of_their_own_day(built):
         daily = pl.read_parquet(built.file(f"daily_stats/{day}.parquet"))
         assert daily["drives"].sum() == raw["serial_number"].n_unique()
         assert daily["failures"].sum() == raw["failure"].sum()
+
+
+def raw_rows(built) -> pl.DataFrame:
+    """All rows of the data drives."""
+    files = sorted(built.root.glob("raw_quarter/*/*.parquet"))
+    columns = ["date", "serial_number", "model", "failure"]
+    return pl.concat([pl.read_parquet(path, columns=columns) for path in files])
+
+
+def test_survival_follows_every_drive_of_the_rows_once_to_its_end(built):
+    curves = pl.read_parquet(built.file(f"survival/{Q3}.parquet"))
+    raw = raw_rows(built)
+    last_day = raw["date"].max()
+    ends = {key[0]: rows.sort("date").rows()[-1] for key, rows in raw.group_by("serial_number")}
+    expected: dict[str, list[int]] = {}
+    for day, _, model, failure in ends.values():
+        counts = expected.setdefault(model, [0, 0, 0, 0])
+        how = 1 if failure else 2 if day < last_day else 3  # failed, removed or in service
+        counts[0] += 1
+        counts[how] += 1
+    counted = ["entries", "failures", "removals", "censored"]
+    found = curves.filter(kind="model").group_by("group").agg(pl.col(counted).sum())
+    assert {name: list(counts) for name, *counts in found.iter_rows()} == expected
+    assert sum(counts[1] for counts in expected.values()) > 0
+
+
+def test_the_report_has_the_newest_rates_and_needs_no_other_file(built):
+    page = built.file("report/report.html").read_text(encoding="utf-8")
+    raw = raw_rows(built)
+    quarter = raw.filter(pl.col("date") >= date.fromisoformat(Q3))
+    drives = quarter["serial_number"].n_unique()
+    assert f"{drives} drives seen" in page
+    assert f"{quarter.height} drive days" in page
+    ever = f"{raw['failure'].sum()} of {raw['serial_number'].n_unique()} ever"
+    assert ever in page
+    assert sha256(built.root / "data_2013.zip") in page
+    assert not re.search(r"""(src|href)=["']?(?!data:|#|https?://)""", page)
+    assert not re.search(r"""<(script|link|img)[^>]+(src|href)=["']?http""", page)
+
+
+def test_the_layout_has_the_days_figures_and_the_blocks_of_the_models(built):
+    raw = raw_rows(built)
+    drives = dict(raw.group_by("date").agg(pl.col("serial_number").n_unique()).iter_rows())
+    failed = dict(raw.group_by("date").agg(pl.col("failure").sum()).iter_rows())
+    days = sorted(drives)
+    for quarter in (Q2, Q3):
+        layout = read_layout(built.file(f"film_layout/{quarter}.json"))
+        assert layout.days == [day for day in days if str(quarter_of(day)) == quarter]
+        # What fails on a day has reported on it, and is not in service at its end.
+        in_service = [drives[day] - failed[day] for day in days if day <= layout.days[-1]]
+        assert list(layout.service) == in_service
+    shown = {model for block in layout.scene.packing.blocks for model in block.models}
+    assert set(raw["model"].unique()) == shown
+
+
+def test_what_is_shared_is_the_film(built):
+    days = keys_of("frames", built.data.view.calendar)
+    folder = built.file("share/film")
+    last, poster = (
+        Image.open(built.file(f"frames/{days[-1]}.jpg")),
+        Image.open(folder / "poster.png"),
+    )
+    with last, poster:
+        assert ImageChops.difference(last.convert("RGB"), poster).getbbox() is None
+    with Image.open(folder / "link.png") as link:
+        assert link.size == (1200, 630)
+    with Image.open(folder / "loop.gif") as loop:
+        assert loop.n_frames == len(days)
+    assert len(pictures(folder / "loop.webm")) == len(days)
 
 
 def test_everything_that_is_made_has_its_files_and_a_figure_to_show(built):

@@ -1,8 +1,6 @@
 """What is to be made next, as the command line and the automation are told."""
 
-from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -10,28 +8,28 @@ from backblaze_assets.cli.update import Ran, bring_up_to_date
 from backblaze_assets.errors import DataError
 from backblaze_assets.graph import GRAPH, Asset
 from backblaze_assets.lineage.plan import Batch, next_batches
+from backblaze_assets.lineage.status import Status
 from backblaze_assets.partitions import Partitioning
 from backblaze_assets_tests.project import (
     FIRST,
+    LAST,
     Q2,
     Q3,
     Project,
     lose_a_row,
-    new_project,
+    spoil,
     write_fleet,
 )
 from backblaze_assets_tests.repack import repack
 
-QUARTERLY = ("raw_quarter", "drive_lifetimes", "film_layout")
-DAILY = ("daily_stats", "frames")
-REST = ("afr_table", "movie_clip", "movie")
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    with new_project(tmp_path / "data") as project:
-        write_fleet(project.root)
-        yield project
+RUNS = (
+    ("raw_quarter", "drive_lifetimes", "survival"),
+    ("daily_stats",),
+    ("afr_table", "report", "film_layout"),
+    ("frames", "share"),
+    ("movie_clip", "movie"),
+)
+"""The assets of each run on the way from a zip to everything."""
 
 
 def planned(project: Project, *targets: str, **options) -> list[tuple[tuple[str, ...], int]]:
@@ -40,20 +38,16 @@ def planned(project: Project, *targets: str, **options) -> list[tuple[tuple[str,
     return [(batch.assets, len(batch.keys)) for batch in batches]
 
 
-def spoil(path: Path) -> None:
-    """Damage a day of a zip; its directory stays readable."""
-    content = bytearray(path.read_bytes())
-    content[200] ^= 0xFF
-    path.write_bytes(content)
+JANUARY_1 = date(2014, 1, 1)
 
 
-def test_a_new_zip_takes_three_batches_to_the_film(project):
-    assert planned(project, together=True) == [(QUARTERLY, 2)]
-    assert project.run(*QUARTERLY, first=Q2, last=Q3).success
-    assert planned(project, together=True) == [(DAILY, 12)]
-    assert project.run(*DAILY, first=FIRST, last="2013-07-06").success
-    assert planned(project, together=True) == [(REST, 2)]
-    assert project.run(*REST, first=Q2, last=Q3).success
+@pytest.mark.slow
+def test_a_new_zip_takes_five_batches_to_everything(project):
+    spans = {Partitioning.QUARTERS: (Q2, Q3), Partitioning.DAYS: (FIRST, LAST)}
+    for assets in RUNS:
+        first, last = spans[GRAPH[assets[0]].partitioning]
+        assert planned(project, together=True) == [(assets, 12 if first == FIRST else 2)]
+        assert project.run(*assets, first=first, last=last).success
     assert planned(project, together=True) == []
     assert project.update() == []  # the command line agrees
 
@@ -74,19 +68,19 @@ def test_alone_each_asset_waits_for_those_it_reads(project):
 def test_only_targets_and_what_they_read_are_planned(project):
     project.update("raw_quarter")
     assert planned(project, "daily_stats") == [(("daily_stats",), 12)]
-    assert planned(project, "film_layout") == [(("drive_lifetimes",), 2)]
+    assert planned(project, "film_layout") == [(("daily_stats",), 12), (("drive_lifetimes",), 2)]
 
 
 def test_a_zip_of_another_quarter_waits_for_nobody(project):
     project.update("raw_quarter", "daily_stats")
-    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 1))
+    write_fleet(project.root, JANUARY_1, JANUARY_1)
     assert planned(project, "daily_stats", "drive_lifetimes") == [(("raw_quarter",), 1)]
     write_fleet(project.root, date(2015, 1, 1), date(2015, 1, 1))
     assert planned(project, "raw_quarter") == [(("raw_quarter",), 2)]
 
 
 def test_what_lies_between_is_not_asked_for(project):
-    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 1))
+    write_fleet(project.root, JANUARY_1, JANUARY_1)
     project.run("raw_quarter", first=Q3)
     found = next_batches(project.lineage(), ["raw_quarter"])
     assert [batch.keys for batch in found] == [(Q2,), ("2014-01-01",)]
@@ -94,8 +88,8 @@ def test_what_lies_between_is_not_asked_for(project):
 
 
 def test_failed_attempts_are_neither_waited_for_nor_repeated(project):
-    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 1))
-    spoil(project.root / "data_2014.zip")
+    write_fleet(project.root, JANUARY_1, JANUARY_1)
+    spoil(project.root / "data_2014.zip", JANUARY_1)
     (batch,) = next_batches(project.lineage(), GRAPH, together=True)
     assert batch.keys == (Q2, Q3, "2014-01-01")
     assert not project.run("raw_quarter", first=Q2, last="2014-01-01").success
@@ -111,23 +105,42 @@ def test_failed_attempts_are_neither_waited_for_nor_repeated(project):
     ]
     # Other content of that zip is another attempt.
     repack(project.root / "data_2013.zip")
-    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 2))
+    write_fleet(project.root, JANUARY_1, date(2014, 1, 2))
     assert planned(project, "raw_quarter", tried=bad) == [(("raw_quarter",), 1)]
 
 
-def test_a_bad_day_of_a_zip_costs_its_quarter_and_what_continues_it(project):
+def test_a_zip_without_a_readable_day_costs_its_quarter_and_what_continues_it(project):
     """All else is made, and the bad one is named at the end."""
-    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 1))
-    spoil(project.root / "data_2014.zip")
-    with pytest.raises(DataError, match=r"raw_quarter 2014-01-01: .*data_2014\.zip") as error:
+    write_fleet(project.root, JANUARY_1, JANUARY_1)
+    spoil(project.root / "data_2014.zip", JANUARY_1)
+    with pytest.raises(DataError, match=r"raw_quarter 2014-01-01: (?s:.*)data_2014\.zip") as error:
         project.update("afr_table")
     assert "2013" not in str(error.value)
     assert list(project.lineage().ledger.all("afr_table")) == [Q2, Q3]
     assert list(project.lineage().ledger.all("raw_quarter")) == [Q2, Q3]
 
 
+def test_a_bad_day_costs_that_day_until_its_zip_is_replaced(project):
+    """A whole zip has the same list of checksums as the damaged one, so that cannot tell."""
+    write_fleet(project.root, JANUARY_1, date(2014, 1, 3))
+    path = project.root / "data_2014.zip"
+    whole = path.read_bytes()
+    spoil(path, JANUARY_1)
+    ran = []
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"days_readable: .*2014-01-01\.csv cannot be read"):
+            ran += project.update("daily_stats")
+        assert set(project.status("daily_stats").values()) == {Status.UP_TO_DATE}
+    made = project.lineage().ledger.get("daily_stats", "2014-01-01")
+    assert (made.metadata["reported"], made.metadata["drives"]) == (False, 0)
+    assert len(project.instance.get_runs()) == 2  # the second time there is nothing to do
+    assert planned(project, "raw_quarter", refused=True) == []
+    path.write_bytes(whole)
+    assert project.update("daily_stats") == [Ran("raw_quarter", 1), Ran("daily_stats", 1)]
+
+
 def test_a_changed_day_in_the_middle_is_one_batch_from_there_on(project):
-    write_fleet(project.root, date(2014, 1, 1), date(2014, 1, 1))
+    write_fleet(project.root, JANUARY_1, JANUARY_1)
     project.update("drive_lifetimes")
     repack(project.root / "data_2013.zip", changed_day="2013-07-02")
     assert planned(project, "drive_lifetimes") == [(("raw_quarter",), 1)]
@@ -160,17 +173,20 @@ def test_batches_of_the_same_work_have_one_name(project):
 def test_a_batch_can_be_cut(project):
     (batch,) = next_batches(project.lineage(), GRAPH, together=True)
     first = batch.first(1)
-    assert (first.assets, first.keys) == (QUARTERLY, (Q2,))
-    assert {(asset, key) for asset, key, _ in first.attempts} == {
-        ("raw_quarter", Q2),
-        ("drive_lifetimes", Q2),
-        ("film_layout", None),
-    }
-    assert batch.first(None) == batch
+    assert (first.assets, first.keys) == (RUNS[0], (Q2,))
+    assert {(asset, key) for asset, key, _ in first.attempts} == {(it, Q2) for it in RUNS[0]}
+    assert batch.first(2) == batch.first(None) == batch
+
+
+def test_a_part_of_a_batch_makes_nothing_that_needs_all_of_it():
+    clips = batch(GRAPH["movie_clip"], Q2, Q3).with_(batch(GRAPH["movie"], None))
+    assert clips.first(1) == batch(GRAPH["movie_clip"], Q2)
+    assert batch(GRAPH["movie"], None).first(1) == batch(GRAPH["movie"], None)
 
 
 def batch(asset: Asset, *keys: str | None) -> Batch:
-    return Batch((asset.name,), keys, frozenset((asset.name, key, "") for key in keys))
+    attempts = frozenset((asset.name, key, "") for key in keys)
+    return Batch((asset.name,), keys, attempts, replaces=frozenset())
 
 
 def test_one_run_takes_one_range_and_assets_without_partitions():
@@ -196,7 +212,7 @@ def test_an_update_ends_though_the_zip_is_replaced_meanwhile(project):
         said.append(sentence)
         repack(project.root / "data_2013.zip", changed_day="2013-07-02")
 
-    with pytest.raises(DataError, match="was changed meanwhile"):
+    with pytest.raises(DataError, match="was replaced or changed while it was being imported"):
         bring_up_to_date(project.instance, project.data, ["daily_stats"], say)
     assert said == ["raw_quarter 2013-Q2 to 2013-Q3 (2)"]
     assert project.update("daily_stats") == [Ran("raw_quarter", 2), Ran("daily_stats", 12)]

@@ -5,7 +5,7 @@ from datetime import date
 from backblaze_assets.graph import GRAPH, upstream_of
 from backblaze_assets.lineage.reasons import Reason, sentence, why
 from backblaze_assets.lineage.status import Status
-from backblaze_assets_tests.conftest import write_fleet
+from backblaze_assets_tests.project import write_fleet
 
 Q2 = date(2013, 4, 1)
 
@@ -16,13 +16,13 @@ def test_what_is_up_to_date_needs_no_reason(built):
 
 def test_what_is_missing_is_said_per_asset(project):
     project.update("raw_quarter")
-    reasons = why(project.lineage(), upstream_of(["film_layout"]))
+    reasons = why(project.lineage(), upstream_of(["survival"]))
     assert [(reason.asset, reason.status) for reason in reasons] == [
         ("drive_lifetimes", Status.MISSING),
-        ("film_layout", Status.MISSING),
+        ("survival", Status.MISSING),
     ]
     assert sentence(reasons[0]) == ("drive_lifetimes 2013-04-01 to 2013-07-01 (2) is missing")
-    assert sentence(reasons[1]) == "film_layout is missing"
+    assert [sentence(it) for it in why(project.lineage(), ["report"])] == ["report is missing"]
 
 
 def test_the_changed_zip_is_the_reason(project):

@@ -8,11 +8,11 @@ from rich.console import Console
 
 from backblaze_assets.drive_stats.archive import sha256
 from backblaze_assets.errors import DataError
-from backblaze_assets.graph import upstream_of
+from backblaze_assets.graph import GRAPH, upstream_of
 from backblaze_assets.lineage import tracing
 from backblaze_assets.lineage.code_version import code_version
 from backblaze_assets.lineage.tracing import Trace
-from backblaze_assets_tests.conftest import FIRST, LAST
+from backblaze_assets_tests.project import FIRST, LAST
 
 Q2 = date(2013, 4, 1)
 
@@ -38,7 +38,7 @@ def shown(traces: list[Trace]) -> str:
 
 def test_the_film_is_traced_to_the_zip(built):
     [film] = tracing.trace(built.lineage(), "movie", [None])
-    assert assets_in([film]) == set(upstream_of(["movie"])) - {"daily_stats", "afr_table"}
+    assert assets_in([film]) == set(upstream_of(["movie"]))
     archive = built.root / "data_2013.zip"
     assert sources_in([film]) == {(archive.name, sha256(archive))}
     assert film.up_to_date
@@ -60,28 +60,27 @@ def test_the_tree_names_every_asset_and_the_zip_in_full(built):
 
 @pytest.mark.parametrize(
     ("asset", "partition"),
-    [("frames", str(LAST)), ("movie_clip", str(Q2)), ("movie", None), ("film_layout", None)],
+    [("frames", str(LAST)), ("movie_clip", str(Q2)), ("movie", None), ("film_layout", str(Q2))],
 )
 def test_a_file_is_known_wherever_it_is_copied_to(built, tmp_path, asset, partition):
-    name = {"frames": f"{LAST}.jpg", "movie_clip": f"{Q2}.mp4", "movie": "movie.mp4"}
-    path = built.path(asset, name.get(asset, "layout.json"))
+    [path, *_] = built.lineage().files(built.lineage().ledger.get(asset, partition))
     copy = shutil.copy(path, tmp_path / f"copy{path.suffix}")
     found = tracing.trace_file(built.lineage(), copy)
     assert found == tracing.trace(built.lineage(), asset, [partition])
 
 
 def test_a_raw_day_is_known_by_its_quarter(built):
-    path = built.path("raw_quarter", Q2) / f"{FIRST}.parquet"
+    path = built.file(f"raw_quarter/{Q2}") / f"{FIRST}.parquet"
     [found] = tracing.trace_file(built.lineage(), path)
     assert (found.asset, list(found.data_versions)) == ("raw_quarter", [str(Q2)])
     assert [source.zip for source in found.sources] == ["data_2013.zip"]
 
 
 def test_a_file_from_elsewhere_speaks_for_itself(built, project):
-    [found] = tracing.trace_file(project.lineage(), built.path("movie", "movie.mp4"))
+    [found] = tracing.trace_file(project.lineage(), built.file("movie/movie.mp4"))
     assert (found.asset, found.made, found.runs) == ("movie", "", [])
     assert [source.zip for source in found.sources] == ["data_2013.zip"]
-    assert set(found.stated) == {"movie_clip", "drive_lifetimes", "film_layout"}
+    assert set(found.stated) == {*GRAPH["movie"].reads, "film style"}
     assert "made elsewhere" in shown([found])
 
 
@@ -92,4 +91,4 @@ def test_a_file_of_others_is_refused(built, tmp_path):
     with pytest.raises(DataError, match="is not there"):
         tracing.trace_file(built.lineage(), tmp_path / "nothing.mp4")
     with pytest.raises(DataError, match="is a folder"):
-        tracing.trace_file(built.lineage(), built.path("raw_quarter", Q2))
+        tracing.trace_file(built.lineage(), built.file(f"raw_quarter/{Q2}"))
