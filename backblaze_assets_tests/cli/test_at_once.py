@@ -39,7 +39,7 @@ def replaced(path: Path, last: date) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("commands", [("movie", "movie"), ("movie", "afr"), ("afr", "afr")])
+@pytest.mark.parametrize("commands", [("movie", "movie"), ("movie", "afr")])
 def test_two_commands_at_once_end_well(tmp_path, commands):
     """On a folder without an instance, so that both make it."""
     write_fleet(tmp_path)
