@@ -73,7 +73,6 @@ SAME_PERIOD = Reading("same period", _time_windows(), _windows(0, 0))
 SAME_DAY = Reading("same day", _time_windows(), _windows(0, 0), by_day=True)
 QUARTER_BEFORE = Reading("quarter before", _time_windows(-1, -1), _windows(-1, -1))
 TRAILING_YEAR = Reading("last four quarters", _time_windows(-3), _windows(-3, 0))
-FIVE_QUARTERS = Reading("last five quarters", _time_windows(-4), _windows(-4, 0))
 NEWEST = Reading(
     "newest", dg.LastPartitionMapping(), lambda calendar, up, _: calendar.keys(up)[-1:]
 )
@@ -149,7 +148,10 @@ GRAPH: Mapping[str, Asset] = _graph(
         "drive_lifetimes",
         QUARTERS,
         "one row per drive ever seen: first and last day, failure, drive days",
-        files=tuple(f"{{key}}/{t}.parquet" for t in ("drives", "spells", "days", "capacities")),
+        files=tuple(
+            f"{{key}}/{table}.parquet"
+            for table in ("drives", "spells", "days", "capacities", "counts")
+        ),
         reads={"raw_quarter": SAME_PERIOD, "drive_lifetimes": QUARTER_BEFORE},
         blocking=("drives_once", "slots_gapless"),
         errors=("exposure_agrees",),
@@ -182,11 +184,7 @@ GRAPH: Mapping[str, Asset] = _graph(
         QUARTERS,
         "where each model's block stands, with its labels, captions and figures by day",
         files=("{key}.json",),
-        reads={
-            "drive_lifetimes": SAME_PERIOD,
-            "daily_stats": FIVE_QUARTERS,
-            "film_layout": QUARTER_BEFORE,
-        },
+        reads={"drive_lifetimes": SAME_PERIOD, "film_layout": QUARTER_BEFORE},
         sources=(Source.LAYOUT_STYLE,),
         group="film",
         kinds=frozenset({"json"}),

@@ -13,6 +13,7 @@ from backblaze_assets.lineage.ledger import Ledger
 from backblaze_assets.lineage.status import Lineage
 from backblaze_assets.lineage.view import View
 from backblaze_assets.settings import Settings
+from backblaze_assets.viewer.server import ADDRESS
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,19 @@ class Data:
         film: the film's format, `1080p`, `2160p` or `upright`.
         pace: days a second that the film shows.
         url: where zips are downloaded from.
+        viewer_port: where the viewer is to listen that the UI's pictures and links lead to, if any.
     """
 
     root: Path
     film: str = "1080p"
     pace: int = 60
     url: str = BASE_URL
+    viewer_port: int | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Data":
         """The resource for the given settings."""
-        return cls(settings.data, settings.film, settings.pace, settings.url)
+        return cls(settings.data, settings.film, settings.pace, settings.url, settings.viewer_port)
 
     @property
     def folder(self) -> DataFolder:
@@ -45,6 +48,11 @@ class Data:
     def locks(self) -> Path:
         """Where the locks are that keep heavy work apart."""
         return self.root / ".locks"
+
+    @property
+    def viewer(self) -> str | None:
+        """Address of the viewer, if there is to be one."""
+        return f"http://{ADDRESS}:{self.viewer_port}" if self.viewer_port else None
 
     @property
     def style(self) -> Style:

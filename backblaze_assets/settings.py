@@ -25,6 +25,8 @@ class Settings:
             BACKBLAZE_PARTITIONS_PER_TICK.
         port: where the UI listens, so that the sensor can have new partitions shown there;
             BACKBLAZE_PORT.
+        viewer_port: where the viewer listens, which pictures and links in the UI lead to, or None
+            for none; BACKBLAZE_VIEWER_PORT, a number or `off`.
 
     Raises:
         DataError: a setting has a value that it cannot have.
@@ -37,6 +39,7 @@ class Settings:
     url: str = BASE_URL
     partitions_per_tick: int = 1000
     port: int = 3000
+    viewer_port: int | None = 3001
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", Path(self.data).expanduser().absolute())
@@ -57,6 +60,9 @@ class Settings:
             url=(os.environ.get("BACKBLAZE_URL") or BASE_URL).rstrip("/"),
             partitions_per_tick=_count("BACKBLAZE_PARTITIONS_PER_TICK", 1000),
             port=_count("BACKBLAZE_PORT", 3000),
+            viewer_port=None
+            if os.environ.get("BACKBLAZE_VIEWER_PORT") == "off"
+            else _count("BACKBLAZE_VIEWER_PORT", 3001),
         )
 
 

@@ -8,6 +8,7 @@ writes them anew, between `<!-- NAME -->` and `<!-- end -->`. A test fails when 
 import re
 from pathlib import Path
 
+from backblaze_assets.database.views import FILE_NAME
 from backblaze_assets.graph import GRAPH, Asset
 from backblaze_assets.partitions import Partitioning
 
@@ -52,7 +53,8 @@ def files() -> str:
     lines = [f"{path:{width}}{holds}" for path, holds in rows.items()]
     zips = f"{'data_2013.zip  data_Q1_2016.zip  …':{width}}the zips"
     instance = f"{'dagster/':{width}}the Dagster instance: runs, events, logs"
-    return "\n".join(["```", zips, *lines, instance, "```"])
+    database = f"{FILE_NAME:{width}}all tables as views, for DuckDB; `sql` makes it"
+    return "\n".join(["```", zips, *lines, instance, database, "```"])
 
 
 def _file(asset: Asset, key: str | None) -> str:

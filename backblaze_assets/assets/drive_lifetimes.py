@@ -31,7 +31,7 @@ def drive_lifetimes(step: Step) -> None:
     with work("drive_lifetimes", len(step.requested()), "quarters") as progress:
         for part in step.parts():
             with step.making(part.key):
-                if all(kept(path, part.origin) for path in _files(part.path)):
+                if all(kept(path, part.origin) for path in Lifetimes.files(part.path)):
                     made, version = Lifetimes.load(part.path), Lifetimes.stored_version(part.path)
                 else:
                     made = _extended(step, part, held)
@@ -39,10 +39,6 @@ def drive_lifetimes(step: Step) -> None:
                 step.made(part, version, made)
                 held = {part.path: made}
             progress.advance(1)
-
-
-def _files(folder: Path) -> list[Path]:
-    return [folder / f"{table}.parquet" for table in ("drives", "spells", "days", "capacities")]
 
 
 def _extended(step: Step, part: Part, held: Mapping[Path, Lifetimes]) -> Lifetimes:

@@ -27,12 +27,7 @@ def film_layout(step: Step) -> None:
             before = next(iter(part.inputs.get("film_layout", {}).values()), None)
             previous = (held.get(before) or read_layout(before)) if before else None
             lifetimes = Lifetimes.load(part.input("drive_lifetimes"))
-            daily = pl.read_parquet(
-                list(part.inputs["daily_stats"].values()),
-                columns=["date", "model", "drives", "failures"],
-                glob=False,
-            )
-            layout = extend(previous, part.day, lifetimes, daily, step.style)
+            layout = extend(previous, part.day, lifetimes, lifetimes.counts, step.style)
             version = digest([layout.to_json()])
             write_layout(part.path, layout, part.origin.with_data_version(version))
             step.made(part, version, (layout, lifetimes.drives, step.style))

@@ -21,7 +21,7 @@ from backblaze_assets.film.render import (
     thumbnail,
 )
 from backblaze_assets.lineage.checking import Scope
-from backblaze_assets.lineage.metadata import picture
+from backblaze_assets.lineage.metadata import link, picture, viewed_picture
 from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.verdict import Verdict
 
@@ -60,14 +60,17 @@ def _by_quarter(parts: list[Part]) -> list[tuple[date, list[Part]]]:
 
 
 def metadata(part: Part, report: FrameReport) -> Mapping[str, Any]:
-    """The figures on the panel, and a picture on the last day of each month."""
+    """The figures on the panel, and the picture; without a viewer, on the last day of a month."""
     figures: dict[str, Any] = {
         "drives_in_service": report.drives_in_service,
         "drives_failed": report.failed_so_far,
         "capacity_pb": round(report.capacity_bytes / 1e15, 3),
         "bytes": report.bytes,
     }
-    # Dagster stores every event twice, so not every day can have one.
+    if part.viewer:
+        shown = viewed_picture(part.viewer, f"frames/{part.key}.jpg", str(part.day))
+        return {"picture": shown, **figures, **link(part.viewer, f"frames#{part.key}")}
+    # Dagster stores every event twice, so not every day can have a picture inside it.
     if (part.day + timedelta(days=1)).month != part.day.month:
         figures = {"picture": picture(thumbnail(part.path, 320), str(part.day)), **figures}
     return figures

@@ -16,7 +16,7 @@ from backblaze_assets.film.movie import Part as Quarter
 from backblaze_assets.film.movie import make_movie
 from backblaze_assets.film.render import thumbnail
 from backblaze_assets.lineage.checking import Scope
-from backblaze_assets.lineage.metadata import picture
+from backblaze_assets.lineage.metadata import link, picture, viewed_picture
 from backblaze_assets.lineage.status import SOURCES
 from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.verdict import Verdict
@@ -70,8 +70,15 @@ def _sources(step: Step) -> dict[str, str]:
 
 def metadata(part: Part, film: Film) -> Mapping[str, Any]:
     """The poster, where the film is, and five figures first."""
+    text = f"{film.last_day}, the last day"
+    poster = (
+        viewed_picture(part.viewer, f"frames/{film.last_day}.jpg", text)
+        if part.viewer
+        else picture(thumbnail(film.poster, 900), text)
+    )
     return {
-        "poster": picture(thumbnail(film.poster, 900), f"{film.last_day}, the last day"),
+        "poster": poster,
+        **link(part.viewer, "film"),
         "path": dg.MetadataValue.path(part.path),
         "first_day": film.first_day,
         "last_day": film.last_day,

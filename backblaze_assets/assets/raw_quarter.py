@@ -28,13 +28,10 @@ from backblaze_assets.files.origin import Origin, digest_versions
 from backblaze_assets.files.stamps import kept
 from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import table
-from backblaze_assets.lineage.status import DAY_VERSIONS, SOURCES
+from backblaze_assets.lineage.status import DAY_VERSIONS, SOURCES, UNREADABLE_DAYS
 from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.lineage.view import View
 from backblaze_assets.verdict import Verdict
-
-UNREADABLE_DAYS = "unreadable_days"
-"""Metadata: why a day could not be imported, by its date."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,9 @@ def raw_quarter(step: Step) -> None:
             days = archive.days(part.day)
             files = tuple(archive.files(part.day))
             known[files] = known.get(files) or archive.sources(part.day)
-            origin = replace(part.origin, sources=known[files])
+            # What stands of an earlier import of a damaged zip is kept when the zip is mended.
+            inputs = {"zip": archive.version(part.day)}
+            origin = replace(part.origin, inputs=inputs, sources=known[files])
             done = _kept_days(part.path, days, origin)
             todo = [day for day in days if day not in done]
             unreadable: dict[date, DataError] = {}
@@ -87,7 +86,10 @@ def raw_quarter(step: Step) -> None:
             reports = sorted([*done.values(), *imported], key=lambda report: report.day)
             seconds = time.perf_counter() - started
             made = Imported(archive, origin.sources, reports, unreadable, len(done), seconds)
-            step.made(part, digest_versions(_day_versions(reports)), made)
+            if unreadable:
+                inputs = {"zip": step.lineage.version_of_damaged(part.key, inputs["zip"])}
+            recorded = replace(part, origin=replace(part.origin, inputs=inputs))
+            step.made(recorded, digest_versions(_day_versions(reports)), made)
 
 
 def _day_versions(reports: list[DayReport]) -> dict[str, str]:

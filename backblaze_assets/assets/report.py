@@ -13,6 +13,7 @@ from backblaze_assets.drive_stats.lifetimes import Lifetimes
 from backblaze_assets.drive_stats.published import reconcile
 from backblaze_assets.files.atomic import write_atomic
 from backblaze_assets.files.origin import KEY, digest
+from backblaze_assets.lineage.metadata import link
 from backblaze_assets.lineage.status import SOURCES
 from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.partitions import day_of
@@ -71,6 +72,7 @@ def _provenance(step: Step) -> list[tuple[str, str]]:
 def metadata(part: Part, made: Report) -> Mapping[str, Any]:
     """Where the page is."""
     return {
+        **link(part.viewer, "report"),
         "path": dg.MetadataValue.path(part.path),
         "newest_quarter": made.quarter,
         "models": made.models,

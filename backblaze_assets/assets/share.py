@@ -10,7 +10,7 @@ from backblaze_assets.film.cards import story
 from backblaze_assets.film.layout import read_layout
 from backblaze_assets.film.render import thumbnail
 from backblaze_assets.film.share import POSTER, ShareReport, make_share
-from backblaze_assets.lineage.metadata import picture
+from backblaze_assets.lineage.metadata import picture, viewed_picture
 from backblaze_assets.lineage.step import Part, Step
 
 
@@ -35,8 +35,13 @@ def share(step: Step) -> None:
 
 def metadata(part: Part, made: ShareReport) -> Mapping[str, Any]:
     """The poster, and how large each file is."""
+    poster = (
+        viewed_picture(part.viewer, "share/poster.jpg", "poster")
+        if part.viewer
+        else picture(thumbnail(part.path / POSTER, 320), "poster")
+    )
     return {
-        "poster": picture(thumbnail(part.path / POSTER, 320), "poster"),
+        "poster": poster,
         "path": dg.MetadataValue.path(part.path),
         **{f"{name}_kilobytes": round(size / 1e3, 1) for name, size in made.bytes.items()},
         "gif_width": made.gif_width,

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -282,6 +282,45 @@ def report() -> None:
 
 
 @app.command()
+@click.argument("query", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "parquet"]),
+    default="table",
+    show_default=True,
+    help="How to print it; Parquet only into a file or a pipe.",
+)
+@_shared
+def sql(query: str | None, form: Literal["table", "csv", "json", "parquet"]) -> None:
+    """Answer a question in SQL (DuckDB) from all results there are; without one, ask for it.
+
+    Tables: raw, rejects, daily_stats, drives, spells, days, afr, survival, published.
+    """
+    from backblaze_assets.cli.sql import answer, prompt
+
+    root = _existing(Settings.from_environment())
+    if query is None:
+        prompt(root, form)
+    else:
+        answer(root, query, form)
+
+
+@app.command()
+@click.argument("table", required=False)
+@_form
+@_shared
+def columns(table: str | None, form: Literal["table", "csv", "json"]) -> None:
+    """Print what the columns of TABLE hold: type, how many are filled, smallest, largest, examples.
+
+    Without TABLE, print which tables there are for `sql`, with their rows.
+    """
+    from backblaze_assets.cli.sql import describe
+
+    describe(_existing(Settings.from_environment()), table, form)
+
+
+@app.command()
 @_shared
 def status() -> None:
     """What the data folder has, and how many partitions of each asset are up to date."""
@@ -407,9 +446,14 @@ def download(names: list[str]) -> None:
 
 @app.command()
 @click.option("--port", default=3000, show_default=True, help="Port of the UI.")
+@click.option(
+    "--viewer-port",
+    type=click.IntRange(1, 65535),
+    help="Port of the viewer (else BACKBLAZE_VIEWER_PORT, else 3001).",
+)
 @_shared
-def dev(port: int) -> None:
-    """Run the Dagster UI and daemon on the data folder's instance."""
+def dev(port: int, viewer_port: int | None) -> None:
+    """Run the Dagster UI and daemon on the data folder's instance, and the viewer beside them."""
     from backblaze_assets.instance.opening import environment
 
     settings = Settings.from_environment()
@@ -417,6 +461,7 @@ def dev(port: int) -> None:
     variables = {
         **environment(settings.data),
         "BACKBLAZE_PORT": str(port),
+        "BACKBLAZE_VIEWER_PORT": _start_viewer(settings, viewer_port),
         "PYTHONSAFEPATH": "1",  # else a gql.py in the current folder would be taken for a library
     }
     # In the place of this process, so that Ctrl-C and `kill` reach it and it can stop its own.
@@ -424,6 +469,37 @@ def dev(port: int) -> None:
     # SIGTERM for the same, could then not be ended by `kill`.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execve(sys.executable, [*command, "--port", str(port)], variables)
+
+
+def _start_viewer(settings: Settings, port: int | None) -> str:
+    """Start the viewer beside Dagster; what BACKBLAZE_VIEWER_PORT is to be there."""
+    from backblaze_assets.viewer.server import ADDRESS, start_beside
+
+    chosen = port or settings.viewer_port
+    if chosen is None:
+        return "off"
+    try:
+        start_beside(settings.data, chosen)
+    except DataError as error:
+        console.say(f"{error} The UI starts without it; --viewer-port gives it another one.")
+        return "off"
+    console.say(f"The viewer is at http://{ADDRESS}:{chosen}")
+    return str(chosen)
+
+
+@app.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="Port (else BACKBLAZE_VIEWER_PORT).")
+@_shared
+def view(port: int | None) -> None:
+    """Show report, film, days and tables in the browser, without the Dagster UI."""
+    from backblaze_assets.viewer.server import ADDRESS, listen, serve
+
+    settings = Settings.from_environment()
+    chosen = port or settings.viewer_port or 3001
+    root = _existing(settings)
+    with listen(chosen) as listener:
+        console.say(f"http://{ADDRESS}:{chosen} shows {_shown(root)}; Ctrl-C ends it.")
+        serve(root, listener)
 
 
 @contextmanager
@@ -439,12 +515,23 @@ def _lineage(*, must_exist: bool = True) -> Iterator["Lineage"]:
 def _data(settings: Settings, *, must_exist: bool = True) -> "Data":
     from backblaze_assets.resources import Data
 
-    if must_exist and not settings.data.is_dir():
+    if must_exist:
+        _existing(settings)
+    return Data.from_settings(settings)
+
+
+def _existing(settings: Settings) -> Path:
+    """The data folder.
+
+    Raises:
+        DataError: there is none.
+    """
+    if not settings.data.is_dir():
         raise DataError(
             f"There is no folder {settings.data}. Say with --data where the zips are, or get some "
             "with `backblaze-assets download` or `backblaze-assets demo`."
         )
-    return Data.from_settings(settings)
+    return settings.data
 
 
 def _bring_up_to_date(data: "Data", targets: list[str], *, quiet: bool = False) -> None:

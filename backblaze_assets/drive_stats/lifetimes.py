@@ -7,7 +7,7 @@ drive has left is decided from the quarter's end, and may be decided otherwise a
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
@@ -77,6 +77,12 @@ DAY_SCHEMA = pl.Schema(
 CAPACITY_SCHEMA = pl.Schema(
     {"model": pl.String(), "capacity_bytes": pl.Int64(), "rows": pl.Int64()}
 )
+COUNT_SCHEMA = pl.Schema(
+    {"date": pl.Date(), "model": pl.String(), "drives": pl.Int64(), "failures": pl.Int64()}
+)
+
+COUNTED = timedelta(days=366)
+"""How far before a quarter rows are counted by day: for rates over twelve months on any day."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +105,15 @@ class Lifetimes:
             that day, `in_zip` false where it has no file of it.
         capacities: how many rows of each model give each positive capacity, sorted by model and
             capacity; columns `CAPACITY_SCHEMA`.
+        counts: rows and failures of each model on each day of the quarter and of the `COUNTED`
+            days before it, sorted by date and model; columns `COUNT_SCHEMA`.
     """
 
     drives: pl.DataFrame
     spells: pl.DataFrame
     days: pl.DataFrame
     capacities: pl.DataFrame
+    counts: pl.DataFrame = field(default_factory=COUNT_SCHEMA.to_frame)
 
     @classmethod
     def load(cls, folder: Path) -> "Lifetimes":
@@ -130,6 +139,11 @@ class Lifetimes:
                     for part in fields(self)
                 }
             )
+
+    @classmethod
+    def files(cls, folder: Path) -> list[Path]:
+        """The files that `save` writes to `folder`."""
+        return [_file(folder, part.name) for part in fields(cls)]
 
     @classmethod
     def stored_version(cls, folder: Path) -> str:
@@ -208,13 +222,15 @@ def extend(
         raise ValueError(f"{quarter} is not after {previous.days['date'][-1]}")
     rows = {day: pq.read_metadata(path).num_rows for day, path in sorted(raw_days.items())}
     days = _calendar(previous, rows, quarter, synthetic=synthetic)
-    pieces = _with_clean_models(tally(raw_days))
+    told, counted = tally(raw_days)
+    pieces = _with_clean_models(told)
     spells = _merge_spells(previous, pieces)
     capacities = _merge_capacities(previous, pieces)
     drives = _with_removals(_merge_drives(previous, pieces), days).join(
         _models(spells, capacities), on="model", how="left", maintain_order="left"
     )
-    return Lifetimes(drives.select(DRIVE_SCHEMA.names()), spells, days, capacities)
+    counts = _merge_counts(previous, _with_clean_models(counted), quarter)
+    return Lifetimes(drives.select(DRIVE_SCHEMA.names()), spells, days, capacities, counts)
 
 
 def partial_days(dates: Sequence[date], rows: Sequence[int]) -> list[bool]:
@@ -291,6 +307,14 @@ def _with_clean_models(pieces: pl.DataFrame) -> pl.DataFrame:
         .drop("model")
         .rename({"cleaned": "model"})
     )
+
+
+def _merge_counts(previous: Lifetimes | None, counted: pl.DataFrame, quarter: date) -> pl.DataFrame:
+    tables = [counted.select(COUNT_SCHEMA.names())]
+    if previous:
+        tables.insert(0, previous.counts.filter(pl.col("date") >= quarter - COUNTED))
+    both = pl.concat(tables).group_by("date", "model").agg(pl.col("drives", "failures").sum())
+    return both.sort("date", "model")
 
 
 def _merge_spells(previous: Lifetimes | None, pieces: pl.DataFrame) -> pl.DataFrame:

@@ -39,8 +39,8 @@ Keys = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.intp]
 
 
-def tally(raw_days: Mapping[date, Path]) -> pl.DataFrame:
-    """One row per serial number, model and capacity, as they stand in the files.
+def tally(raw_days: Mapping[date, Path]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """One row per serial number, model and capacity, and one per day and model.
 
     The power-on hours are read every day: where they were read on Sundays alone, 40 of 87,068 real
     drives had none, and half of these had failed, so that the early failures were missing.
@@ -49,10 +49,11 @@ def tally(raw_days: Mapping[date, Path]) -> pl.DataFrame:
         raw_days: raw Parquet files by day, at least one; a drive is in each at most once.
 
     Returns:
-        serial_number, model, capacity_bytes, first_seen, last_seen, drive_days, failures,
-        failed_on (first failure), first_power_on_hours (first plausible reading),
-        first_hours_on (its day), power_on_hours (last one) and hours_on (its day), in the order
-        in which they are first seen.
+        First, all as they stand in the files: serial_number, model, capacity_bytes, first_seen,
+        last_seen, drive_days, failures, failed_on (first failure), first_power_on_hours (first
+        plausible reading), first_hours_on (its day), power_on_hours (last one) and hours_on (its
+        day), in the order in which they are first seen. Second: date, model (as spelt), drives
+        and failures, rows of that day, sorted by date.
 
     Raises:
         DataError: a file is damaged, or a drive is in it twice.
@@ -62,6 +63,7 @@ def tally(raw_days: Mapping[date, Path]) -> pl.DataFrame:
     numbering = _Numbering()
     seen: list[pl.DataFrame] = []
     failures: list[pl.DataFrame] = []
+    counts = _Counts()
     first, last, rows, hours, hours_on, entry, entry_on = (np.empty(0, np.int32) for _ in range(7))
     for index, frame in enumerate(_read(files)):
         keys = frame["key"].to_numpy()
@@ -88,6 +90,7 @@ def tally(raw_days: Mapping[date, Path]) -> pl.DataFrame:
         entry[untold] = today[untold]
         entry_on[untold] = index
         failed = numbers[frame["failed"].to_numpy()]
+        counts.add(days[index], frame["model"].gather(new), numbers, failed)
         failures.append(
             pl.DataFrame({"number": failed}, schema={"number": pl.Int64}).with_columns(
                 failed_on=pl.lit(days[index])
@@ -97,7 +100,7 @@ def tally(raw_days: Mapping[date, Path]) -> pl.DataFrame:
     def day_of(indices: npt.NDArray[np.int32]) -> pl.Series:
         return pl.Series(days, dtype=pl.Date).gather(indices)
 
-    return (
+    pieces = (
         pl.concat(seen)
         .with_columns(
             first_seen=day_of(first),
@@ -118,6 +121,39 @@ def tally(raw_days: Mapping[date, Path]) -> pl.DataFrame:
         .with_columns(pl.col("failures").fill_null(0))
         .drop("number")
     )
+    return pieces, counts.table()
+
+
+class _Counts:
+    """Rows and failures of each model, day by day."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str | None, int] = {}
+        self._code_of = np.empty(0, np.int32)  # by a drive's number
+        self._days: list[pl.DataFrame] = []
+
+    def add(self, day: date, new: pl.Series, numbers: Positions, failed: Positions) -> None:
+        """Count a day; `new` are the models of the drives that get the next numbers."""
+        codes = [self._codes.setdefault(model, len(self._codes)) for model in new.to_list()]
+        self._code_of = np.append(self._code_of, np.array(codes, np.int32))
+        count = len(self._codes)
+        drives = np.bincount(self._code_of[numbers], minlength=count)
+        self._days.append(
+            pl.DataFrame(
+                {
+                    "model": list(self._codes),
+                    "drives": drives,
+                    "failures": np.bincount(self._code_of[failed], minlength=count),
+                },
+                schema={"model": pl.String, "drives": pl.Int64, "failures": pl.Int64},
+            )
+            .filter(pl.col("drives") > 0)
+            .select(pl.lit(day).alias("date"), pl.all())
+        )
+
+    def table(self) -> pl.DataFrame:
+        """One row per day and model: date, model, drives, failures."""
+        return pl.concat(self._days)
 
 
 class _Numbering:

@@ -12,6 +12,27 @@ def table(rows: Iterable[Mapping[str, str | int | float | None]]) -> dg.TableMet
     return dg.MetadataValue.table([dg.TableRecord(row) for row in cells])
 
 
+_WIDTH = 540
+"""Pixels that the UI has room for on a laptop; it cuts what is wider."""
+
+
+def viewed_picture(viewer: str, name: str, text: str) -> dg.MarkdownMetadataValue:
+    """A picture that the UI takes from the viewer, so that the event is small.
+
+    Args:
+        viewer: the viewer's address.
+        name: asset and file, such as `frames/2013-05-01.jpg`.
+        text: what stands in its place where no viewer runs.
+    """
+    return dg.MetadataValue.md(f"![{text}]({viewer}/thumb/{name}?width={_WIDTH})")
+
+
+def link(viewer: str | None, page: str) -> dict[str, dg.MetadataValue]:
+    """The metadata `watch` or `open`, a link to a page of the viewer, if there is one."""
+    name = "watch" if page == "film" else "open"
+    return {name: dg.MetadataValue.url(f"{viewer}/{page}")} if viewer else {}
+
+
 def picture(jpeg: bytes, text: str) -> dg.MarkdownMetadataValue:
     """A small JPEG picture inside the event itself."""
     data = base64.b64encode(jpeg).decode()

@@ -6,12 +6,11 @@ from the graph, from Dagster's records and from one look at the data folder, and
 so the command line, the daemon and the assets themselves agree.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from backblaze_assets.drive_stats.quarters import quarter_of
 from backblaze_assets.files.folder import file_names
 from backblaze_assets.files.origin import digest, digest_versions
 from backblaze_assets.film.style import Style
@@ -34,6 +33,9 @@ Attempt = tuple[str, Key, str]
 DAY_VERSIONS = "day_versions"
 """Metadata of an asset whose partitions hold days: the data version of each day, by its date."""
 
+
+UNREADABLE_DAYS = "unreadable_days"
+"""Metadata of an asset that is made from zips: why a day could not be read, by its date."""
 
 SOURCES = "sources"
 """Metadata of an asset that is made from zips: SHA-256 of each, by its name."""
@@ -71,7 +73,7 @@ class Lineage:
         self.view = view
         self.style = style
         self._names: dict[str, set[str]] = {}
-        self._zip_changes: dict[Path, str] = {}
+        self._zip_changes: dict[Key, str] = {}
 
     def forget(self) -> None:
         """Read records and result folders anew when asked next; the view stays."""
@@ -124,7 +126,20 @@ class Lineage:
             case Source.FILM_STYLE:
                 return self.style.version
         archive = self.view.archives.get(day_of(key))
-        return archive.version(day_of(key)) if archive else ABSENT
+        if archive is None:
+            return ABSENT
+        version = archive.version(day_of(key))
+        made = self.ledger.get("raw_quarter", key)
+        damaged = made is not None and made.metadata.get(UNREADABLE_DAYS)
+        return self.version_of_damaged(key, version) if damaged else version
+
+    def version_of_damaged(self, key: Key, version: str) -> str:
+        """The version of a quarter's zip of which days could not be read.
+
+        The whole zip that replaces a damaged one has the same versions of days in its directory,
+        so it tells by its time that it is another one.
+        """
+        return f"{version} of {self._zip_change(key)}"
 
     def identity(self, asset: str, key: Key) -> str:
         """Identity of what a partition would be made from now: its code and its inputs.
@@ -143,12 +158,13 @@ class Lineage:
         archive = self.view.archives.get(day_of(key))
         if archive is None:
             return ABSENT
-        if archive.path not in self._zip_changes:
+        if key not in self._zip_changes:
             try:
-                self._zip_changes[archive.path] = str(archive.path.stat().st_mtime_ns)
+                times = [path.stat().st_mtime_ns for path in archive.files(day_of(key))]
+                self._zip_changes[key] = str(max(times))
             except OSError:
-                self._zip_changes[archive.path] = ABSENT
-        return self._zip_changes[archive.path]
+                self._zip_changes[key] = ABSENT
+        return self._zip_changes[key]
 
     # How partitions stand
 
@@ -191,22 +207,24 @@ class Lineage:
         versions = [(name, made.inputs.get(name, ABSENT), now.get(name, ABSENT)) for name in names]
         return changed + [Cause(*version) for version in versions if version[1] != version[2]]
 
+    def _judgements(self, asset: str, key: Key, checks: Sequence[str]) -> list[Evaluation | None]:
+        """The latest evaluation by each check of a partition as it is; none if it is not made."""
+        made = self.ledger.get(asset, key)
+        return self.ledger.judgements(made, checks) if made else []
+
     def refusals(self, asset: str, key: Key) -> list[Evaluation]:
         """Blocking checks whose latest evaluation refuses a materialized partition."""
-        made = self.ledger.get(asset, key)
-        judgements = self.ledger.judgements(made, GRAPH[asset].blocking) if made else []
+        judgements = self._judgements(asset, key, GRAPH[asset].blocking)
         return [found for found in judgements if found and found.refuses(key)]
 
     def errors(self, asset: str, key: Key) -> list[Evaluation]:
         """Checks that find an error in a materialized partition and hold nothing back."""
-        made = self.ledger.get(asset, key)
-        judgements = self.ledger.judgements(made, GRAPH[asset].errors) if made else []
+        judgements = self._judgements(asset, key, GRAPH[asset].errors)
         return [found for found in judgements if found and found.refuses(key)]
 
     def is_held(self, asset: str, key: Key) -> bool:
         """Whether a materialized partition is not to be worked from: its checks have not passed."""
-        made = self.ledger.get(asset, key)
-        judgements = self.ledger.judgements(made, GRAPH[asset].blocking) if made else []
+        judgements = self._judgements(asset, key, GRAPH[asset].blocking)
         return any(found is None or found.refuses(key) for found in judgements)
 
     def held_by(self, asset: str, key: Key) -> dict[str, list[Key]]:
@@ -268,15 +286,6 @@ class Lineage:
             return []
         wanted = {Status.UNCHECKED, Status.REFUSED} if refused else {Status.UNCHECKED}
         return [key for key in self.expected(asset) if self.status(asset, key) in wanted]
-
-    # What was imported
-
-    def days_without_report(self, asset: str, key: Key) -> list[str]:
-        """Days of the calendar that a partition which holds days has no file of."""
-        made = self.ledger.get(asset, key)
-        there = made.metadata[DAY_VERSIONS] if made else {}
-        days = self.view.calendar.days(quarter_of(day_of(key)))
-        return [str(day) for day in days if str(day) not in there]
 
 
 def _file_names(made: Materialization) -> list[str]:

@@ -46,12 +46,14 @@ class Part:
         path: where its file is to be, or the folder of its files.
         origin: what its files are to say of themselves; their content is not known yet.
         inputs: the file or folder of each partition that it reads, by upstream asset and key.
+        viewer: address of the viewer that the UI's pictures and links are to lead to, if any.
     """
 
     key: Key
     path: Path
     origin: Origin
     inputs: Mapping[str, Mapping[Key, Path]]
+    viewer: str | None = None
 
     @property
     def day(self) -> date:
@@ -83,6 +85,7 @@ class Step:
         self.lineage: Lineage = data.lineage(context.instance)
         self.view = self.lineage.view
         self.style = data.style
+        self._viewer = data.viewer
         self._started = time.perf_counter()
         self._made: dict[Key, tuple[str, dict[str, Any]]] = {}
         self._failed: dict[Key, DataError] = {}
@@ -167,6 +170,7 @@ class Step:
             self.path(self.asset, key),
             Origin(self.asset, key, code_version(self.asset), inputs=inputs),
             {name: {k: self.path(name, k) for k in keys} for name, keys in reads.items()},
+            self._viewer,
         )
 
     def _check_files(self, key: Key, reads: Mapping[str, list[Key]]) -> None:

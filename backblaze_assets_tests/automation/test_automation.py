@@ -425,7 +425,13 @@ def test_one_setting_turns_downloads_on(monkeypatch, value, running):
 
 
 @pytest.mark.parametrize(
-    "name", ["BACKBLAZE_DOWNLOAD", "BACKBLAZE_PARTITIONS_PER_TICK", "BACKBLAZE_PORT"]
+    "name",
+    [
+        "BACKBLAZE_DOWNLOAD",
+        "BACKBLAZE_PARTITIONS_PER_TICK",
+        "BACKBLAZE_PORT",
+        "BACKBLAZE_VIEWER_PORT",
+    ],
 )
 @pytest.mark.parametrize("value", ["yes", "-1", "0"])
 def test_settings_that_mean_nothing_are_refused(monkeypatch, name, value):

@@ -17,6 +17,7 @@ from backblaze_assets.drive_stats.archive import scan
 from backblaze_assets.drive_stats.importer import import_days
 from backblaze_assets.drive_stats.lifetimes import (
     CAPACITY_SCHEMA,
+    COUNTED,
     DAY_SCHEMA,
     DRIVE_SCHEMA,
     LONGEST_DIP,
@@ -425,6 +426,16 @@ def test_the_fold_equals_one_step_and_a_naive_count(tmp_path_factory, seed, days
         (serial, model): [first, last, lived, failures]
         for serial, model, first, last, lived, failures in history.spells.iter_rows()
     } == spells
+
+    daily: dict[tuple[date, str], list[int]] = {}
+    for day, those in rows.items():
+        for row in those:
+            count = daily.setdefault((day, " ".join(row.model.split())), [0, 0])
+            count[0] += 1
+            count[1] += row.failure
+    last_quarter = quarter_of(max(rows))
+    recent = {key: n for key, n in daily.items() if key[0] >= last_quarter - COUNTED}
+    assert {(row[0], row[1]): [*row[2:]] for row in history.counts.iter_rows()} == recent
 
     full = history.days.filter(pl.col("reported") & ~pl.col("partial"))["date"]
     for found in history.drives.iter_rows(named=True):

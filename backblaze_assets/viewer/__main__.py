@@ -1,0 +1,20 @@
+"""The viewer beside another process: `python -m backblaze_assets.viewer SOCKET PARENT`.
+
+SOCKET is the number of an inherited socket that listens, PARENT the process to end with.
+"""
+
+import socket
+import sys
+
+from backblaze_assets.settings import Settings
+from backblaze_assets.viewer.server import serve
+
+
+def main() -> None:
+    """Serve the data folder of BACKBLAZE_DATA."""
+    number, parent = map(int, sys.argv[1:])
+    serve(Settings.from_environment().data, socket.socket(fileno=number), parent)
+
+
+if __name__ == "__main__":
+    main()
