@@ -3,6 +3,7 @@
 
 venv := ".venv"
 bin := venv / "bin"
+tests := "backblaze_assets_tests"
 
 # List the verbs
 _default:
@@ -38,9 +39,12 @@ test *arguments:
 slow *arguments:
     {{ bin }}/pytest -m slow -n 3 --dist loadgroup {{ arguments }}
 
-# What another Python might break: reading, counting, drawing, and the whole chain
+# What another Python might break: reading, processes, drawing, and the whole chain
 portable:
-    {{ bin }}/pytest backblaze_assets_tests/drive_stats backblaze_assets_tests/film backblaze_assets_tests/files backblaze_assets_tests/test_real_data.py
+    {{ bin }}/pytest {{ tests }}/files {{ tests }}/work {{ tests }}/test_real_data.py \
+        {{ tests }}/drive_stats/test_archive.py {{ tests }}/drive_stats/test_daily_csv.py \
+        {{ tests }}/drive_stats/test_importer.py {{ tests }}/film/test_encode.py \
+        {{ tests }}/film/test_jpeg.py {{ tests }}/film/test_render.py
 
 # All of CI
 ci:
