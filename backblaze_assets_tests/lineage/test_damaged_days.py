@@ -35,7 +35,7 @@ def test_a_bad_day_costs_itself_and_is_read_once_the_zip_is_mended(project: Proj
     lineage = project.lineage()
     imported = lineage.ledger.get("raw_quarter", Q2)
     assert list(imported.metadata[UNREADABLE_DAYS]) == [BAD]
-    assert not project.path("raw_quarter", f"{Q2}/{BAD}.parquet").exists()
+    assert not project.file(f"raw_quarter/{Q2}/{BAD}.parquet").exists()
     for asset in ("raw_quarter", "daily_stats", "drive_lifetimes", "afr_table"):
         statuses = {lineage.status(asset, key) for key in lineage.expected(asset)}
         assert statuses == {Status.UP_TO_DATE}, asset
@@ -51,5 +51,5 @@ def test_a_bad_day_costs_itself_and_is_read_once_the_zip_is_mended(project: Proj
     imported = lineage.ledger.get("raw_quarter", Q2)
     assert imported.metadata[UNREADABLE_DAYS] == {}
     assert imported.metadata["days_reused"] == (date(2013, 6, 30) - date(2013, 6, 25)).days
-    assert project.path("raw_quarter", f"{Q2}/{BAD}.parquet").exists()
+    assert project.file(f"raw_quarter/{Q2}/{BAD}.parquet").exists()
     assert project.update("afr_table") == []
