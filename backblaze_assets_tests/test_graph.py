@@ -91,7 +91,6 @@ def test_the_graph_is_the_pipeline_of_the_readme():
     }
     assert reads["film_layout"] == {
         "drive_lifetimes": "same period",
-        "daily_stats": "last five quarters",
         "film_layout": "quarter before",
     }
     assert reads["frames"] == {"drive_lifetimes": "same period", "film_layout": "same period"}
