@@ -11,7 +11,7 @@ from backblaze_assets.film.probe import probe
 
 
 def read_origin(path: Path) -> Origin | None:
-    """The origin inside a Parquet, JPEG, MP4 or JSON file; None if there is none.
+    """The origin inside a Parquet, JPEG, PNG, GIF, MP4, JSON or HTML file; None if there is none.
 
     Raises:
         DataError: the file is of another kind, or broken.
@@ -34,10 +34,25 @@ def _stamp(path: Path) -> str | None:
         case ".json":
             found = json.loads(path.read_text(encoding="utf-8")).get(KEY)
             return json.dumps(found) if found else None
+        case ".html":
+            last_line = path.read_text(encoding="utf-8").rstrip().rpartition("\n")[2]
+            found = last_line.partition(f"<!-- {KEY} ")[2]
+            return found.removesuffix(" -->") or None
+        case ".png" | ".gif":
+            return _picture_comment(path)
         case _:
             raise DataError(
-                f"{path} is not a file of this project: it writes .parquet, .jpg, .mp4 and .json."
+                f"{path} is not a file of this project that says where it comes from: those are "
+                ".parquet, .jpg, .png, .gif, .mp4, .json and .html."
             )
+
+
+def _picture_comment(path: Path) -> str | None:
+    from PIL import Image
+
+    with Image.open(path, formats=("PNG", "GIF")) as image:
+        comment = image.info.get("Comment") or image.info.get("comment")
+    return comment.decode() if isinstance(comment, bytes) else comment
 
 
 def kept(path: Path, origin: Origin) -> Origin | None:
