@@ -45,10 +45,9 @@ DAYS = days_of(QUARTER)
 
 
 @pytest.fixture
-def damaged(built, tmp_path) -> Project:
-    """A copy of its files to be damaged; the records are the same."""
-    shutil.copytree(built.root, tmp_path / "data")
-    return replace(built, root=tmp_path / "data")
+def damaged(settled) -> Project:
+    """A project with everything made, to be damaged."""
+    return settled
 
 
 @pytest.fixture
@@ -92,16 +91,16 @@ def test_all_checks_pass_on_what_has_just_been_made(built):
     assert set(GRAPH) - asked == {"survival", "report", "film_layout", "share"}
 
 
-def test_checks_of_a_range_run_once_over_all_its_partitions(built):
-    result = built.run("daily_stats", first=FIRST, last=LAST)
+def test_checks_of_a_range_run_once_over_all_its_partitions(settled):
+    result = settled.run("daily_stats", first=FIRST, last=LAST)
     (evaluation,) = result.get_asset_check_evaluations()
     assert evaluation.passed
     assert looked_at(evaluation) == (str(FIRST), str(LAST), 12)
     assert figures(evaluation)["days"] == 12
 
 
-def test_checks_of_one_partition_look_at_that_alone(built):
-    evaluation = found_by(built.run("raw_quarter", first=Q3))["days_present"]
+def test_checks_of_one_partition_look_at_that_alone(settled):
+    evaluation = found_by(settled.run("raw_quarter", first=Q3))["days_present"]
     assert looked_at(evaluation) == (str(Q3), str(Q3), 1)
     assert figures(evaluation) == {
         "days_expected": 92,
