@@ -159,6 +159,7 @@ def test_tests_notice_or_do_not(repository, capsys):
     assert (repository / "tiny" / "rules.py").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_what_nothing_notices_is_listed(repository, capsys):
     (repository / "tiny_tests" / "test_other.py").unlink()
     (repository / "tiny" / "rules.py").write_text(

@@ -50,6 +50,7 @@ def link(target: Path, *sources: Path) -> Path:
     return target
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "models"),
     [

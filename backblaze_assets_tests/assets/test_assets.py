@@ -135,6 +135,7 @@ def test_files_that_a_killed_run_left_are_kept(project):
     assert set(made) == {str(FIRST + timedelta(days=n)) for n in range(12)}
 
 
+@pytest.mark.slow
 def test_one_more_zip_computes_only_what_depends_on_it(settled):
     project = settled
     frames = {path: path.stat().st_mtime_ns for path in (project.root / "frames").iterdir()}

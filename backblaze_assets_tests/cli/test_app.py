@@ -302,6 +302,7 @@ def test_the_report_is_one_page(run, data):
     assert Path(done.stdout.strip()).read_text("utf-8").startswith("<!doctype html>")
 
 
+@pytest.mark.slow
 def test_a_cut_of_the_film(run, data, tmp_path):
     data = shutil.copytree(data, tmp_path / "copy")
     done = run("movie", "--from", "2013-Q3", "--data", data)
@@ -359,6 +360,7 @@ def test_why_names_what_is_missing(run):
     }
 
 
+@pytest.mark.slow
 def test_what_a_check_refuses_is_said_by_every_command(run):
     write_fleet(Path("data"))
     assert run("import").code == 0

@@ -89,12 +89,14 @@ def test_what_the_other_command_has_made_is_not_made_again(run, when_said):
     assert done.stderr.splitlines()[1:] == ["Everything is up to date."]
 
 
+@pytest.mark.slow
 def test_looking_does_not_wait(run, data):
     with held_elsewhere(data / ".locks", "update"):
         assert run("status", "--data", data).code == 0
         assert run("afr", "--all", "--data", data).code == 0
 
 
+@pytest.mark.slow
 def test_a_zip_that_arrives_meanwhile_is_for_the_next_command(run, when_said):
     write_fleet(Path("data"))
     when_said(

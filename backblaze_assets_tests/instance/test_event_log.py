@@ -272,6 +272,7 @@ def test_killed_process_leaves_whole_batches(tmp_path: Path) -> None:
         assert len(log.get_materialized_partitions(KEY)) == 200
 
 
+@pytest.mark.slow
 def test_processes_make_an_instance_and_write_at_once(tmp_path: Path) -> None:
     assert finish([start_child(tmp_path, run) for run in "abcd"]) == [0] * 4
     log = Storage(str(tmp_path)).event_log_storage

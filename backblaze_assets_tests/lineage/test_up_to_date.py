@@ -120,6 +120,7 @@ def test_a_zip_that_was_removed_makes_nothing_out_of_date(settled):
         path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_a_new_quarter_leads_to_that_quarter_and_what_spans_all(settled):
     write_fleet(settled.root, date(2014, 1, 1), date(2014, 1, 3))
     ran = {one.asset: one.partitions for one in settled.update()}
