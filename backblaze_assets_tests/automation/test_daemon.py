@@ -194,7 +194,7 @@ def process_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
 
 
 def sensor_ticks(ui: Ui) -> list[dict[str, Any]]:
-    """The latest ticks of the sensor, the newest first."""
+    """The latest ticks of the sensor that have ended, the newest first."""
     query = """query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) {
         ... on Sensor { sensorState { ticks(limit: 500) { timestamp status skipReason } } } } }"""
     selector = {
@@ -202,4 +202,5 @@ def sensor_ticks(ui: Ui) -> list[dict[str, Any]]:
         "repositoryName": "__repository__",
         "sensorName": "keep_up_to_date",
     }
-    return list(ui.query(query, selector=selector)["sensorOrError"]["sensorState"]["ticks"])
+    ticks = ui.query(query, selector=selector)["sensorOrError"]["sensorState"]["ticks"]
+    return [tick for tick in ticks if tick["status"] != "STARTED"]
