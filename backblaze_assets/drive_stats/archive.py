@@ -39,7 +39,9 @@ The largest zip up to 2026 has 12.6 GB: every one that has been published passes
 
 _LAST_ANNUAL_YEAR = 2015
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
-_LIKE_A_DAY = re.compile(r"(?!\._).*\d{4}-\d{2}-\d{2}.*\.csv.*", re.ASCII | re.IGNORECASE)
+_LIKE_A_DAY = re.compile(
+    r"(?!\._).*(?:\.csv|\.zip|20\d\d([-_.]?)[01]?\d\1[0-3]?\d(?!\d)).*", re.ASCII | re.IGNORECASE
+)
 _ANNUAL = re.compile(r"data_(20\d\d)\.zip", re.ASCII | re.IGNORECASE)
 _QUARTERLY = re.compile(r"data_Q([1-4])_(20\d\d)\.zip", re.ASCII | re.IGNORECASE)
 _PACKINGS = {STORED: Packing.STORED, DEFLATED: Packing.DEFLATED}
@@ -214,6 +216,8 @@ def scan(path: Path, *, most_bytes: int = MOST_BYTES) -> Archive:
     days: dict[date, list[Member]] = {}
     for entry in entries:
         where = PurePosixPath(entry.name)
+        if entry.name.endswith("/") and not entry.size:  # a folder
+            continue
         if "__MACOSX" in where.parts or not _LIKE_A_DAY.fullmatch(where.name):
             continue
         day = day_named(where.name)
@@ -246,6 +250,8 @@ def day_named(name: str) -> date | str:
     stem, _, suffix = name.partition(".")
     match = _DAY.fullmatch(stem)
     if not match or suffix.lower() != "csv":
+        if name.lower().endswith(".zip"):
+            return "is a zip inside a zip. Unpack it into the data folder"
         return "is not named after a day, as 2013-04-10.csv is"
     try:
         day = date(int(match[1]), int(match[2]), int(match[3]))
