@@ -62,9 +62,10 @@ audit:
 # Write requirements.lock anew: the newest versions with their hashes, for all Pythons and systems
 lock:
     {{ bin }}/pip install -q uv
+    mkdir -p build
     grep '^#' requirements.lock >build/lock.txt
     {{ bin }}/uv pip compile -q pyproject.toml --extra dev --universal --python-version 3.11 \
-        --generate-hashes --no-emit-index-url --no-annotate --no-header >>build/lock.txt
+        --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header >>build/lock.txt
     mv build/lock.txt requirements.lock
 
 # Benchmarks, all or by name

@@ -210,8 +210,8 @@ def scan(path: Path, *, most_bytes: int = MOST_BYTES) -> Archive:
         try:
             entries, comment = read_directory(file, stamp.size)
         except ZipError as error:
-            start = _start_of(file)
-            raise DataError(f"{path} is not a whole zip file: {error}{start}. {broken}") from error
+            what = _start_of(file) or str(error)
+            raise DataError(f"{path} is not a whole zip file: {what}. {broken}") from error
     left_out: list[LeftOut] = []
     days: dict[date, list[Member]] = {}
     for entry in entries:
@@ -311,9 +311,9 @@ def _start_of(file: BinaryIO) -> str:
     file.seek(0)
     start = file.read(512).lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html", b"<?xml")):
-        return "; it is a web page, such as an error message or a login page"
+        return "it is a web page, such as an error message or a login page"
     if start.startswith((b"\x1f\x8b", b"7z\xbc\xaf", b"rar!", b"bzh", b"\xfd7zxz")):
-        return "; it is packed in another way"
+        return "it is packed in another way"
     return ""
 
 
