@@ -1,5 +1,6 @@
 """The sections of the page, each as HTML from the tables."""
 
+import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -27,6 +28,7 @@ from backblaze_assets.report.drawing import (
     dot_and_interval,
     dots,
     drives_axis_end,
+    for_both,
     line_chart,
     sparkline,
     stacked_areas,
@@ -380,10 +382,8 @@ def _compare_by_age(inputs: Inputs) -> str:
         model = str(group["group"][0])
         ages = {round(4 * row["age_years"]): row for row in group.to_dicts()}
         name = inputs.names.get(model, model)
-        last = ages[max(ages)]
-        tip = f"{name}: {100 * (1 - last['survival']):.1f} % at {last['age_years']:g} years"
         low, high = _failed_by_age(ages, "survival_high"), _failed_by_age(ages, "survival_low")
-        curves.append(Curve(model, Line(_failed_by_age(ages, "survival"), name, low, high), tip))
+        curves.append(Curve(model, Line(_failed_by_age(ages, "survival"), name, low, high)))
         cells = "".join(_followed(ages.get(4 * year), mid=year % 2 == 0) for year in range(7))
         hidden = None if model in inputs.picks else ""
         row = tag("td", escape(name), class_="name") + cells
@@ -396,7 +396,13 @@ def _compare_by_age(inputs: Inputs) -> str:
     return (
         tag("h3", "Compare models by age")
         + _chips()
-        + _figure("Failed, %, if none is taken out", compare_chart(frame, curves, inputs.picks))
+        + _comparison(
+            inputs,
+            "Failed, %, if none is taken out",
+            frame,
+            curves,
+            [f"{place / 4:g} years" for place in range(_AGES)],
+        )
         + tag("p", "Drives followed to each age, and failed by then:", class_="note")
         + _table(heads, "".join(followed))
     )
@@ -432,14 +438,61 @@ def _compare_over_time(inputs: Inputs, labels: Sequence[tuple[int, str]]) -> str
             for figure in ("afr", "afr_low", "afr_high")
         )
         name = inputs.names.get(model, model)
-        last = next(value for value in reversed(values) if value is not None)
-        curves.append(Curve(model, Line(values, name, low, high), f"{name}: {decimals(last)} %"))
+        curves.append(Curve(model, Line(values, name, low, high)))
     title = "Failures a year over twelve months, all models"
     frame = Frame(title, labels, len(inputs.tables), 8, 1152, 360)
     return (
         tag("h3", "Compare models over time")
         + _chips()
-        + _figure("Failures a year, %", compare_chart(frame, curves, inputs.picks))
+        + _comparison(
+            inputs,
+            "Failures a year, %, over twelve months",
+            frame,
+            curves,
+            [quarter_name(quarter) for quarter in sorted(inputs.tables)],
+        )
+    )
+
+
+def _comparison(
+    inputs: Inputs, title: str, frame: Frame, curves: Sequence[Curve], places: Sequence[str]
+) -> str:
+    """A chart to compare models in, and for the script what stands at each place of it."""
+    sizes = {
+        row["model"]: (f"{row['maker']} {row['model']}".lower(), f"{row['capacity_tb'] or 0:g}")
+        for row in inputs.rows("model", "lifetime").to_dicts()
+    }
+
+    def figures(curve: Curve) -> list[list[float] | None]:
+        line = curve.line
+        return [
+            None
+            if value is None
+            else [round(each, 2) for each in (value, low, high) if each is not None]
+            for value, low, high in zip(line.values, line.low, line.high, strict=True)
+        ]
+
+    told = {
+        "places": places,
+        "curves": {
+            curve.model: {
+                "name": curve.line.label,
+                "words": sizes.get(curve.model, ("", ""))[0],
+                "size": sizes.get(curve.model, ("", ""))[1],
+                "values": figures(curve),
+            }
+            for curve in curves
+        },
+    }
+    data = json.dumps(told, separators=(",", ":")).replace("<", "\\u003c")
+    chart = for_both(frame, lambda each: compare_chart(each, curves, inputs.picks))
+    return tag(
+        "figure",
+        tag("figcaption", title)
+        + tag("div", chart, class_="plot-area", tabindex="0", role="group", aria_label=frame.title)
+        + tag("p", "", class_="readout note", aria_live="polite")
+        + f'<script type="application/json">{data}</script>',
+        class_="compare",
     )
 
 
@@ -484,7 +537,8 @@ def _age_row(
         cells.append(_cell(said, mid=True, name=f"{colour}{' tinted' * (colour == 'above')}"))
     if not reached:
         young = tag("small", "too young")
-        return tag("tr", "".join([*cells, tag("td", "", class_="plot"), _cell(young)]))
+        empty = _cell("", far=True) * 2
+        return tag("tr", "".join([*cells, tag("td", "", class_="plot"), _cell(young), empty]))
     age = ages[reached]
     failed, low, high = (
         100 * (1 - age[name]) for name in ("survival", "survival_high", "survival_low")
@@ -519,13 +573,11 @@ def _fate(everyone: pl.DataFrame) -> str:
     frame = Frame("What became of drives, by age in years", labels, len(rows), 100)
     failed = [100 * row["failed"] for row in rows]
     removed = [100 * row["removed"] for row in rows]
-    chart = stacked_areas(
-        frame,
-        [
-            (f"failed {failed[-1]:.0f} %", "failed", failed),
-            (f"taken out {removed[-1]:.0f} %", "removed", removed),
-        ],
-    )
+    layers = [
+        (f"failed {failed[-1]:.0f} %", "failed", failed),
+        (f"taken out {removed[-1]:.0f} %", "removed", removed),
+    ]
+    chart = for_both(frame, lambda each: stacked_areas(each, layers))
     return _figure(
         "What became of drives, by age",
         chart,
@@ -548,7 +600,7 @@ def _hazard(everyone: pl.DataFrame) -> str:
     ]
     return _figure(
         "Failures a year by age, %",
-        dots(frame, points),
+        for_both(frame, lambda each: dots(each, points)),
         "All models, a quarter of a year each; the mix of models differs at every age.",
     )
 
@@ -650,7 +702,7 @@ def _stack(inputs: Inputs, kind: str, title: str) -> str:
         end,
         unit="k" if unit > 1 else "",
     )
-    return _figure(title, stacked_areas(frame, layers))
+    return _figure(title, for_both(frame, lambda each: stacked_areas(each, layers)))
 
 
 def models(inputs: Inputs) -> str:
@@ -761,6 +813,7 @@ def reconciled(inputs: Inputs) -> str:
                 signs.get(row["verdict"], tag("span", "✗ differs", class_="above"))
                 + (f" <small>{escape(row['reasons'])}</small>" if row["reasons"] else ""),
                 text=True,
+                name="verdict",
             ),
         )
         for row in periods.to_dicts()

@@ -53,9 +53,10 @@ _PAGE_POLICY = (
 )
 _REPORT_POLICY = (
     "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; "
-    "script-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    "media-src 'self'; script-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
-"""The report is one file: its styles and scripts stand in it, and it asks for nothing."""
+"""The report is one file: its styles and scripts stand in it, and it asks for the film at most."""
 
 _HEADERS = {
     "content-security-policy": _PAGE_POLICY,
@@ -99,6 +100,7 @@ def viewer(root: Path) -> Starlette:
             Route("/report", shown.report),
             Route("/film", shown.film),
             Route("/film/movie.{kind:str}", shown.film_file),
+            Route("/movie/movie.{kind:str}", shown.film_file),  # from the report, as in the folder
             Route("/frames", shown.frames),
             Route("/frames/days.json", shown.days),
             Route("/frames/{day}.jpg", shown.frame),
