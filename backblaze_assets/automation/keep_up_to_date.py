@@ -10,7 +10,7 @@ import dagster as dg
 
 from backblaze_assets.assets.raw_quarter import zips_readable
 from backblaze_assets.automation.reloading import reload_definitions
-from backblaze_assets.automation.requests import agenda, is_at_work
+from backblaze_assets.automation.requests import Agenda, agenda, is_at_work
 from backblaze_assets.files.origin import digest
 from backblaze_assets.graph import GRAPH
 from backblaze_assets.lineage.checking import folder_evaluation
@@ -22,10 +22,19 @@ from backblaze_assets.resources import Data
 INTERVAL_S = 2
 """Seconds between ticks; Dagster's loop makes 5 of them, and 10 of what is just below 5."""
 
+AT_WORK = "Runs are at work; what they leave is for the next time."
+
 CLICK = "click `Reload` on the page Deployment"
 
 STILL_S = 2
 """Seconds for which a zip must not have changed before it is looked at: it may be being copied."""
+
+PATIENCE_S = 10
+"""Seconds for which a tick waits for a run to end, so that what comes next need not wait for the
+next tick. Dagster gives a tick 60 seconds."""
+
+LOOK_S = 0.25
+"""Seconds between two looks while a tick waits."""
 
 
 def keep_up_to_date_sensor(data: Data, port: int) -> dg.SensorDefinition:
@@ -33,6 +42,8 @@ def keep_up_to_date_sensor(data: Data, port: int) -> dg.SensorDefinition:
 
     A tick that finds zips, results and runs as the last one left them ends there, without reading
     zips or records. While runs are at work it waits for them. Each batch of work is asked for once.
+    Where there are data beyond the partitions shown, the definitions are loaded anew in the tick
+    after the one that asks for runs, as that takes seconds and no run depends on it.
 
     Args:
         data: the data folder, as seen when the definitions were loaded.
@@ -49,11 +60,11 @@ def keep_up_to_date_sensor(data: Data, port: int) -> dg.SensorDefinition:
     )
     def keep_up_to_date(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         before = json.loads(context.cursor or "{}")
-        newest = max((changed for *_, changed in _zips(data.root)), default=0.0)
-        if time.time() - newest < STILL_S:
+        if not _lie_still(data.root):
             return _skip("A zip has just changed, or is being copied: next time.", before)
-        if is_at_work(context.instance):
-            return _skip("Runs are at work; what they leave is for the next time.", before)
+        show = before.get("show") == loaded
+        if is_at_work(context.instance) and not _are_over(context, port, show=show):
+            return _skip(AT_WORK, {**before, "show": None})
         seen = _seen(data.root, context.instance)
         if before.get("seen") == seen and before.get("loaded") == loaded:
             return _skip(before["note"], before)
@@ -62,24 +73,21 @@ def keep_up_to_date_sensor(data: Data, port: int) -> dg.SensorDefinition:
             # Runs use the new code at once, and this process the old one until it is loaded anew,
             # so the two would never agree. When the code is ready to be used, a person says.
             return _skip(f"The code has been edited: {CLICK}.", before)
-        notes = []
-        if data.view.calendar != fresh.view.calendar:
-            notes.append(_show_new_partitions(context, port))
+        beyond = data.view.calendar != fresh.view.calendar
         lineage = fresh.lineage(context.instance)
         found = agenda(lineage, context.instance)
         zips = fresh.view.verdict()
-        notes += complaints(lineage, list(GRAPH)) or [fresh.view.emptiness()]
+        notes = complaints(lineage, list(GRAPH)) or [fresh.view.emptiness()]
+        if beyond and not found.requests:
+            notes.insert(0, _show_new_partitions(context, port))
         if found.failed:
-            names = ", ".join(sorted({asset for asset, _, _ in found.failed}))
-            notes.append(
-                f"Partitions of {names} could not be made; see their last run. They are asked for "
-                "again when their inputs change. `Materialize` tries at once."
-            )
+            notes.append(_failed(found))
         note = "\n".join(filter(None, notes)) or "Everything is up to date."
         now = {"seen": seen, "loaded": loaded, "note": note, "zips": zips.message}
         known = zips.passed if "zips" not in before else zips.message == before["zips"]
         events = [] if known else [_evaluation(fresh.view)]
         if found.requests:  # their runs will change what is seen
+            now["show"] = loaded if beyond else None
             return dg.SensorResult(found.requests, cursor=json.dumps(now), asset_events=events)
         return dg.SensorResult(skip_reason=note, cursor=json.dumps(now), asset_events=events)
 
@@ -88,6 +96,40 @@ def keep_up_to_date_sensor(data: Data, port: int) -> dg.SensorDefinition:
 
 def _skip(reason: str, cursor: dict[str, object]) -> dg.SensorResult:
     return dg.SensorResult(skip_reason=reason, cursor=json.dumps(cursor))
+
+
+def _failed(found: Agenda) -> str:
+    names = ", ".join(sorted({asset for asset, _, _ in found.failed}))
+    return (
+        f"Partitions of {names} could not be made; see their last run. They are asked for again "
+        "when their inputs change. `Materialize` tries at once."
+    )
+
+
+def _lie_still(root: Path) -> bool:
+    """Whether no zip is being copied; of one that has just changed, waits to see that it stays."""
+    before = list(_zips(root))
+    left = max((changed for *_, changed in before), default=0.0) + STILL_S - time.time()
+    if left <= 0:
+        return True
+    time.sleep(min(left, STILL_S))
+    return list(_zips(root)) == before
+
+
+def _are_over(context: dg.SensorEvaluationContext, port: int, *, show: bool) -> bool:
+    """Whether the runs at work end within the time that a tick waits for them.
+
+    To `show` new partitions takes seconds. It is done in that time, when nothing else waits for it.
+    """
+    if show:
+        _show_new_partitions(context, port)
+        return False  # what has been loaded anew has the next word
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        time.sleep(LOOK_S)
+        if not is_at_work(context.instance):
+            return True
+    return False
 
 
 def _zips(root: Path) -> Iterator[tuple[str, int, float]]:

@@ -33,7 +33,10 @@ def build_assets(calendar: Calendar) -> list[dg.AssetsDefinition]:
     """All assets of the graph, with partitions as in `calendar`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # backfill policies are marked so
-        return [_build(asset, _module(asset), calendar) for asset in GRAPH.values()]
+        return [
+            _build(asset, _module(asset), calendar, priority=-place)
+            for place, asset in enumerate(GRAPH.values())
+        ]
 
 
 def build_checks(calendar: Calendar) -> list[dg.AssetChecksDefinition]:
@@ -51,7 +54,9 @@ def _module(asset: Asset) -> ModuleType:
     return import_module(f"backblaze_assets.assets.{asset.name}")
 
 
-def _build(asset: Asset, module: ModuleType, calendar: Calendar) -> dg.AssetsDefinition:
+def _build(
+    asset: Asset, module: ModuleType, calendar: Calendar, priority: int
+) -> dg.AssetsDefinition:
     make = getattr(module, asset.name)
 
     @dg.asset(
@@ -68,6 +73,9 @@ def _build(asset: Asset, module: ModuleType, calendar: Calendar) -> dg.AssetsDef
         group_name=asset.group,
         kinds=set(asset.kinds),
         owners=[OWNER],
+        # Of the steps of a run that could begin, the first of the graph does: the film before
+        # what is cut from it to be shared.
+        op_tags={"dagster/priority": str(priority)},
         metadata={**_code(module, make), **_columns(getattr(module, "COLUMNS", None))},
     )
     def execute(

@@ -43,6 +43,7 @@ def check_picture(project: Project, markdown: str) -> None:
     check_link(project, address)
 
 
+@pytest.mark.slow
 def test_every_frame_has_its_picture_and_its_event_stays_small(project):
     data = Data(project.root, viewer_port=3999)
     bring_up_to_date(project.instance, data, ["frames"])

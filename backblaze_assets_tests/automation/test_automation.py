@@ -125,6 +125,7 @@ def ticks(request: pytest.FixtureRequest, monkeypatch) -> Ticks:
     """The sensor on the project of the test: `settled` if it asks for that, else `project`."""
     # The code may be edited while the tests run.
     monkeypatch.setattr(keep_up_to_date, "_is_edited", lambda _: False)
+    monkeypatch.setattr(keep_up_to_date, "PATIENCE_S", 0)
     name = "settled" if "settled" in request.fixturenames else "project"
     project = request.getfixturevalue(name)
     age(project.root)
@@ -134,6 +135,7 @@ def ticks(request: pytest.FixtureRequest, monkeypatch) -> Ticks:
 # The sensor
 
 
+@pytest.mark.slow
 def test_a_dropped_zip_becomes_the_film_in_three_runs_and_then_nothing_is_asked_for(ticks):
     (first,) = ticks.tick()
     assert (names(first), span(first)) == (QUARTERLY, (Q2, Q3))
@@ -153,14 +155,38 @@ def test_what_is_asked_for_is_asked_for_once(ticks):
     assert ticks.tick() == []
 
 
-def test_a_zip_that_is_being_copied_is_left_alone(project, ticks):
+def test_a_zip_that_is_being_copied_is_left_alone(project, ticks, monkeypatch):
     path = project.root / "data_2013.zip"
     whole = path.read_bytes()
-    for part in (len(whole) // 3, len(whole) // 2, len(whole)):
-        path.write_bytes(whole[:part])
+    path.write_bytes(whole[: len(whole) // 3])
+    parts = [len(whole) // 2, len(whole)]
+    slept = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if parts:
+            path.write_bytes(whole[: parts.pop(0)])
+
+    monkeypatch.setattr(keep_up_to_date.time, "sleep", sleep)
+    for _ in range(2):
         assert ticks.tick() == []
         assert "being copied" in ticks.message
-    age(project.root, STILL_S + 1)
+    # Once it stays as it is, the tick goes on at once, also where the clocks differ.
+    age(project.root, -3600)
+    assert len(ticks.tick()) == 1
+    assert len(slept) == 3
+    assert 0 < min(slept) <= max(slept) <= STILL_S
+
+
+def test_a_tick_goes_on_when_the_runs_at_work_end_meanwhile(project, ticks, monkeypatch):
+    run = project.instance.create_run_for_job(
+        project.definitions.resolve_implicit_global_asset_job_def(),
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    monkeypatch.setattr(keep_up_to_date, "PATIENCE_S", 60)
+    monkeypatch.setattr(
+        keep_up_to_date.time, "sleep", lambda _: project.instance.report_run_failed(run)
+    )
     assert len(ticks.tick()) == 1
 
 
@@ -193,6 +219,7 @@ def test_nothing_is_asked_for_while_runs_are_at_work(project, ticks):
     assert len(ticks.tick()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tables_only")
 def test_a_bad_zip_is_shown_as_a_failed_check_once_and_holds_up_no_other(project, ticks):
     (project.root / "data_2014.zip").write_bytes(b"PK\x03\x04 cut short")
@@ -217,6 +244,7 @@ def test_a_bad_zip_is_shown_as_a_failed_check_once_and_holds_up_no_other(project
     assert "data_2014.zip" not in ticks.message
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tables_only")
 def test_a_failed_import_is_not_asked_for_again_until_its_zip_changes(project, ticks):
     path = project.root / "data_2014.zip"
@@ -316,14 +344,29 @@ def test_an_empty_folder_is_named(tmp_path, monkeypatch):
         assert ticks.events == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tables_only")
-def test_data_beyond_the_partitions_shown_are_asked_for_and_a_person_is_told(settled, ticks):
+def test_data_beyond_the_partitions_shown_are_asked_for_and_a_person_is_told(
+    settled, ticks, monkeypatch
+):
     write_fleet(settled.root, date(2014, 1, 1), date(2014, 1, 2))
     age(settled.root)
+    asked = []
+    monkeypatch.setattr(keep_up_to_date, "reload_definitions", lambda *_: bool(asked.append(1)))
     (request,) = ticks.tick()
     assert span(request) == ("2014-01-01", "2014-01-01")
+    assert not asked, "the runs are not kept waiting"
+    run = settled.instance.create_run_for_job(
+        settled.definitions.resolve_implicit_global_asset_job_def(),
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    for _ in range(2):
+        assert ticks.tick() == []
+        assert len(asked) == 1, "it is tried once while runs are at work"
+    settled.instance.report_run_canceled(run)
     ticks.run(request)
     ticks.settle()
+    assert len(asked) == 2
     assert "beyond the partitions shown" in ticks.message  # nobody answers at the port
     assert "Reload" in ticks.message
     assert "BACKBLAZE_PORT" in ticks.message
@@ -467,6 +510,7 @@ def by_night(project: Project, limit: int = 1000, night: int = 2) -> list[dg.Run
     return [] if isinstance(found, dg.SkipReason) else found
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tables_only")
 def test_the_night_asks_for_ranges_in_order_and_in_bounded_steps(stored):
     seen = []
@@ -501,6 +545,7 @@ def test_the_night_leaves_runs_alone_that_are_at_work(stored):
     assert by_night(stored) == []
 
 
+@pytest.mark.slow
 def test_what_has_failed_is_tried_again_the_next_night_and_not_before(stored):
     (request,) = by_night(stored)
     run = stored.instance.create_run_for_job(
@@ -514,6 +559,7 @@ def test_what_has_failed_is_tried_again_the_next_night_and_not_before(stored):
     assert (names(again), span(again)) == (QUARTERLY, (Q2, Q3))
 
 
+@pytest.mark.slow
 def test_the_night_makes_nothing_from_what_a_check_refuses(stored):
     stored.update("raw_quarter")
     lose_a_row(stored.file(f"raw_quarter/{Q2}/{FIRST}.parquet"))
