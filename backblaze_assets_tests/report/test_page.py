@@ -16,7 +16,7 @@ from backblaze_assets.report.page import SECTIONS, page
 from backblaze_assets.report.sentences import sentences
 from backblaze_assets_tests.drive_stats.tables import Q1, Q2, Q4, afr_rows
 
-VOID = {"meta", "link", "input"}
+VOID = {"meta", "link", "input", "br"}
 
 
 class Read(HTMLParser):
