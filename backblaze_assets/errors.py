@@ -2,6 +2,12 @@
 
 from pathlib import Path
 
+import difflib
+from collections.abc import Iterable
+
+MOST_NAMES = 12
+"""Names that an error lists where none is near."""
+
 
 class DataError(Exception):
     """Something in the user's data or request that the user can mend.
@@ -47,3 +53,14 @@ def printable(text: str) -> str:
         else char.encode("unicode_escape", "surrogatepass").decode("ascii")
         for char in text
     )
+
+
+def no_such(what: str, name: str, known: Iterable[str]) -> DataError:
+    """The error that there is no model, column, ... of a name; it says the nearest ones."""
+    names = sorted(set(known))
+    lower = {each.lower(): each for each in names}
+    near = [lower[each] for each in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
+    if near:
+        return DataError(f"There is no {what} {name!r}. Do you mean {' or '.join(near)}?")
+    shown = ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
+    return DataError(f"There is no {what} {name!r}. There are {shown or 'none'}.")

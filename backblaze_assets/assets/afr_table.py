@@ -18,7 +18,7 @@ from backblaze_assets.drive_stats.lifetimes import Lifetimes
 from backblaze_assets.drive_stats.parquet import read_table, write_parquet
 from backblaze_assets.drive_stats.publication import PUBLISHED
 from backblaze_assets.lineage.checking import Scope
-from backblaze_assets.lineage.metadata import table
+from backblaze_assets.lineage.metadata import chart, table
 from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.partitions import day_of
 from backblaze_assets.verdict import Verdict
@@ -34,12 +34,13 @@ def afr_table(step: Step) -> None:
             step.made(part, write_parquet(rates.to_arrow(), part.path, part.origin), rates)
 
 
-def metadata(_: Part, rates: pl.DataFrame) -> Mapping[str, Any]:
-    """The rates of all published models together, then the quarter's table."""
+def metadata(part: Part, rates: pl.DataFrame) -> Mapping[str, Any]:
+    """A picture, the rates of all published models together, then the quarter's table."""
     models = rates.filter(pl.col("kind") == "model", pl.col("status") == PUBLISHED)
     whole = totals(models, "window").rows_by_key("window", named=True, unique=True)
     quarter = models.filter(pl.col("window") == "quarter").sort("drive_days", descending=True)
     return {
+        **chart(part.viewer, "afr_table", part.path, "failures a year by model, with intervals"),
         **{f"{window}_afr": round(row["afr"] or 0.0, 4) for window, row in whole.items()},
         **({"rates": table(map(_row, quarter.iter_rows(named=True)))} if quarter.height else {}),
         **{f"{window}_failures": row["failures"] for window, row in whole.items()},

@@ -19,6 +19,11 @@ from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.partitions import day_of
 from backblaze_assets.report.inputs import Inputs
 from backblaze_assets.report.page import page
+from backblaze_assets.report.poster import film_of
+
+FILM = "../movie/movie.mp4"
+"""Where the film lies, from the page. The page has a still of its own, so it is made without the
+film, and a new film leaves it as it is."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,13 @@ def report(step: Step) -> None:
                 days=days,
                 reconciled=reconcile(real),
                 provenance=_provenance(step),
+                film=film_of(
+                    FILM,
+                    part.input("drive_lifetimes"),
+                    part.input("film_layout"),
+                    step.style,
+                    last_day,
+                ),
             )
             text = page(inputs)
             version = digest([text])

@@ -322,6 +322,22 @@ def columns(table: str | None, form: Literal["table", "csv", "json"]) -> None:
 
 
 @app.command()
+@click.argument("column")
+@click.option("--model", metavar="TEXT", help="Only models whose name contains this.")
+@click.option(
+    "--by", type=click.Choice(["model", "failure"]), help="A line for each value of this column."
+)
+@_form
+@_shared
+def hist(column: str, **options: Any) -> None:  # noqa: ANN401 - those of `cli.hist.report`
+    """Print how the values of COLUMN are spread over all raw data, such as smart_5_raw."""
+    from backblaze_assets.cli.hist import report
+
+    width = console.width() if options["form"] == "table" else None
+    click.echo(report(_existing(Settings.from_environment()), column, width=width, **options))
+
+
+@app.command()
 @_shared
 def status() -> None:
     """What the data folder has, and how many partitions of each asset are up to date."""
