@@ -1,9 +1,8 @@
 """The exceptions that a user is meant to read."""
 
-from pathlib import Path
-
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 MOST_NAMES = 12
 """Names that an error lists where none is near."""

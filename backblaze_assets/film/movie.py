@@ -77,6 +77,7 @@ def _encoded(frames: Iterable[bytes], folder: Path, fps: int, origin: Origin) ->
     folder.mkdir()
     runs = [(frame, len(list(run))) for frame, run in itertools.groupby(frames)]
     clips: dict[tuple[tuple[bytes, ...], int], Path] = {}
+    parts: list[tuple[tuple[bytes, ...], int]]
     found = []
     for stands, group in itertools.groupby(runs, lambda run: run[1] >= fps // 2):
         if stands:
