@@ -15,7 +15,7 @@ count as missing. Connections are closed after each use, so a daemon keeps no fi
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class BatchedEventLog(SqliteEventLogStorage):
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Store events in the order given, those about assets in as few transactions as can be."""
         try:
-            for (run_id, about_assets), group in groupby(events, _run_and_kind):
+            for (run_id, about_assets), group in groupby(events, run_and_kind):
                 if about_assets:
                     self._store_asset_events(run_id, list(group))
                 else:  # planned checks, of which there are few
@@ -61,16 +61,25 @@ class BatchedEventLog(SqliteEventLogStorage):
             last = index.execute(newest).scalar_one()
             ids = range(last - len(rows) + 1, last + 1)
             self._store_asset_event_tags(index, batch, ids)
-            # An asset's row tells its latest events, so the last one of each type is enough.
-            latest = {
-                (event.get_dagster_event().asset_key, event.dagster_event_type): (event, event_id)
-                for event, event_id in zip(batch, ids, strict=True)
-            }
-            for event, event_id in latest.values():
+            for event, event_id in latest_of_each_type(batch, ids):
                 self._store_asset_event(index, event, event_id)
             run.execute(insert, rows)
 
 
-def _run_and_kind(event: dg.EventLogEntry) -> tuple[str, bool]:
+def run_and_kind(event: dg.EventLogEntry) -> tuple[str, bool]:
     """The run's id, and whether the event goes into the index as one about an asset."""
     return event.run_id, event.dagster_event_type in ASSET_EVENTS
+
+
+def latest_of_each_type(
+    batch: Sequence[dg.EventLogEntry], ids: Sequence[int]
+) -> Iterable[tuple[dg.EventLogEntry, int]]:
+    """The last event of each asset and type, with its number.
+
+    An asset's row tells its latest events, so these are enough to bring it up to date.
+    """
+    latest = {
+        (event.get_dagster_event().asset_key, event.dagster_event_type): (event, event_id)
+        for event, event_id in zip(batch, ids, strict=True)
+    }
+    return latest.values()

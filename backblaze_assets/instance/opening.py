@@ -105,7 +105,8 @@ def look_at_instance(data: Path, *, empty: bool = False) -> Iterator[dg.DagsterI
     """
     _check_users_home()
     folder = home(data)
-    if (folder / DATABASES[1]).is_file() and not is_read_only(data) and not empty:
+    writable = (folder / DATABASES[1]).is_file() and not is_read_only(data)
+    if (writable or _is_on_a_server(folder)) and not empty:
         with open_instance(data) as instance:
             yield instance
         return
@@ -119,6 +120,14 @@ def look_at_instance(data: Path, *, empty: bool = False) -> Iterator[dg.DagsterI
         Path(copy, "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
         with dg.DagsterInstance.from_config(copy) as instance:
             yield instance
+
+
+def _is_on_a_server(folder: Path) -> bool:
+    """Whether the user's own settings keep the records elsewhere than in files below the folder."""
+    settings = folder / "dagster.yaml"
+    if not os.environ.get("DAGSTER_HOME") or not settings.is_file():
+        return False
+    return "postgres" in settings.read_text(encoding="utf-8")
 
 
 def damaged_databases(data: Path) -> list[tuple[Path, str]]:

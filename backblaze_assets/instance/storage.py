@@ -32,6 +32,11 @@ USED = {
 }
 """Methods of Dagster's storage that the batches build on, with their parameters."""
 
+ONE_BY_ONE = (
+    "events of partitions are stored one by one, which is slow for thousands of partitions."
+)
+"""What comes of it where the batches cannot be used."""
+
 BATCH_SIZE = "1000"
 """Events that Dagster hands over at once, unless DAGSTER_EVENT_BATCH_SIZE is set."""
 
@@ -51,8 +56,7 @@ class Storage(DagsterSqliteStorage):
                 os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", BATCH_SIZE)
         if reason is not None:
             warnings.warn(
-                f"{reason}; events of partitions are stored one by one, which is slow for"
-                " thousands of partitions.",
+                f"{reason}; {ONE_BY_ONE}",
                 stacklevel=2,
             )
 
@@ -69,14 +73,27 @@ def unfit(version: str = dagster.__version__, storage: type[Any] | None = None) 
         version: of Dagster.
         storage: its event log for SQLite; the installed one unless given.
     """
-    if not version.startswith(TESTED):
-        return f"Dagster {version} is not one of {TESTED}*, with which batches were tested"
+    reason = untested(version)
+    if reason is not None:
+        return reason
     try:
         from backblaze_assets.instance.event_log import BatchedEventLog
     except (ImportError, AttributeError) as error:
         return f"Dagster {version} lacks what the batches build on ({error})"
-    for name, parameters in USED.items():
-        method = getattr(storage or BatchedEventLog.__base__, name, None)
+    return changed(storage or BatchedEventLog.__bases__[0], USED)
+
+
+def untested(version: str) -> str | None:
+    """What is to be said of a version of Dagster with which no batches were tested."""
+    if version.startswith(TESTED):
+        return None
+    return f"Dagster {version} is not one of {TESTED}*, with which batches were tested"
+
+
+def changed(storage: type[Any], used: Mapping[str, list[str]]) -> str | None:
+    """What is to be said of a storage whose methods are not those with these parameters."""
+    for name, parameters in used.items():
+        method = getattr(storage, name, None)
         if method is None or list(inspect.signature(method).parameters) != parameters:
-            return f"SqliteEventLogStorage.{name} of Dagster {version} is not as it was tested"
+            return f"{storage.__name__}.{name} of Dagster {dagster.__version__} is not as tested"
     return None

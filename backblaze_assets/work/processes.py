@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
@@ -30,11 +30,17 @@ def in_processes(
     terminal reaches all processes; only this one heeds it. And when this one is killed, its
     workers, which would wait for more work for ever, end as well.
 
+    A process that may have no children, such as a worker of Celery, does the calls one by one.
+
     Args:
         function: importable by its name, as for any process pool.
         calls: arguments, one tuple for each call.
         workers: how many processes.
     """
+    if current_process().daemon:
+        for call in calls:
+            yield function(*call)
+        return
     context = get_context("spawn")  # forking is not safe beside the threads of Polars
     hear, tell = context.Pipe(duplex=False)
     with (

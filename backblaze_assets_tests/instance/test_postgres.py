@@ -1,0 +1,189 @@
+"""Events in Postgres: the same records as Dagster's own storage, in few statements."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlalchemy
+from dagster_postgres import PostgresEventLogStorage
+
+from backblaze_assets.instance import storage
+from backblaze_assets.instance.celery_launcher import WatchfulCeleryRunLauncher
+from backblaze_assets.instance.opening import look_at_instance, open_instance
+from backblaze_assets.instance.postgres_event_log import BatchedPostgresEventLog
+from backblaze_assets.instance.postgres_storage import Storage, unfit, with_driver
+from backblaze_assets.instance.records import latest_materializations
+from backblaze_assets_tests.instance.test_event_log import (
+    KEY,
+    KEYS,
+    definitions,
+    finish,
+    run_days,
+)
+from backblaze_assets_tests.servers import postgres
+
+pytestmark = [pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
+
+CHILD = """
+import sys
+from backblaze_assets.instance.postgres_storage import Storage
+from backblaze_assets_tests.instance.test_event_log import KEYS, materialized
+url, run = sys.argv[1:]
+print("ready", flush=True)
+sys.stdin.readline()
+log = Storage(url).event_log_storage
+for start in range(0, 250, 50):
+    log.store_event_batch([materialized(run, key) for key in KEYS[start:start + 50]])
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with postgres() as url:
+        yield url
+
+
+def database(server: str, name: str) -> str:
+    """A new database of a server."""
+    engine = sqlalchemy.create_engine(with_driver(server), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f"create database {name}"))
+    engine.dispose()
+    return server.replace("/postgres?", f"/{name}?")
+
+
+def rows(url: str, query: str) -> list[tuple[Any, ...]]:
+    engine = sqlalchemy.create_engine(with_driver(url))
+    with engine.connect() as connection:
+        found = [tuple(row) for row in connection.execute(sqlalchemy.text(query))]
+    engine.dispose()
+    return found
+
+
+@contextmanager
+def instance_at(url: str, *, batched: bool = True) -> Iterator[dg.DagsterInstance]:
+    own = {"module": "dagster_postgres", "class": "DagsterPostgresStorage"}
+    ours = {"module": "backblaze_assets.instance.postgres_storage", "class": "Storage"}
+    custom = {
+        **(ours if batched else own),
+        "config": {"postgres_url": url if batched else with_driver(url)},
+    }
+    with dg.instance_for_test(overrides={"storage": {"custom": custom}}) as instance:
+        expected = BatchedPostgresEventLog if batched else PostgresEventLogStorage
+        assert type(instance.event_log_storage) is expected
+        yield instance
+
+
+@pytest.mark.slow
+def test_same_records_as_dagsters_own_storage(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "3")
+    queries = [
+        "select id, dagster_event_type, step_key, asset_key, partition from event_logs order by id",
+        "select event_id, asset_key, key, value from asset_event_tags"
+        " where value not in (select run_id from runs) order by 1, 3, 4",
+        "select asset_key, (select count(*) from runs r where r.id <= own.id) from asset_keys"
+        " join runs own on own.run_id = last_run_id order by 1",
+        "select check_name, execution_status, partition, evaluation_event_storage_id"
+        " from asset_check_executions order by id",
+    ]
+    stored, read = {}, {}
+    for batched in (False, True):
+        url = database(server, "batched" if batched else "plain")
+        with instance_at(url, batched=batched) as instance:
+            run_days(instance, 0, 7)
+            run_days(instance, 5, 9)
+            dg.materialize([definitions()[1]], instance=instance)
+            latest = latest_materializations(instance, KEY)
+            read[batched] = {key: (each.storage_id, each.metadata) for key, each in latest.items()}
+        stored[batched] = [rows(url, query) for query in queries]
+    assert stored[True] == stored[False]
+    assert all(stored[True])
+    assert read[True] == read[False]
+    assert len(read[True]) == 10
+
+
+@pytest.mark.slow
+def test_statements_do_not_grow_with_partitions(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
+    counts = []
+    with instance_at(database(server, "counted")) as instance:
+        run_days(instance, 0, 1)
+        for days in (5, 50):
+            counted: list[str] = []
+
+            def count(*args: Any, counted: list[str] = counted) -> None:
+                if args[2].lower().startswith(("insert", "update")):
+                    counted.append(args[2])
+
+            sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", count)
+            try:
+                run_days(instance, 0, days)
+            finally:
+                sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", count)
+            counts.append(len(counted))
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.slow
+def test_processes_make_an_empty_database_ready_and_write_at_once(server: str) -> None:
+    url = database(server, "at_once")
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", CHILD, url, run],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for run in "abcd"
+    ]  # fmt: skip
+    assert finish(children) == [0] * 4
+    assert rows(url, "select run_id, count(*) from event_logs group by 1 order by 1") == [
+        (run, 250) for run in "abcd"
+    ]
+    # Each event has the tag with its own partition, so the numbers of its row were right.
+    tagged = "select e.id from event_logs e join asset_event_tags t on t.event_id = e.id"
+    assert len(rows(url, tagged)) == 1000
+    assert not rows(url, f"{tagged} where e.partition <> t.value")
+
+
+@pytest.mark.slow
+def test_untested_dagster_gets_its_own_storage_and_a_warning(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "TESTED", "0.1.")
+    with pytest.warns(UserWarning, match="Dagster .* is not one of 0.1.*one by one"):
+        opened = Storage(server)
+    assert type(opened.event_log_storage) is PostgresEventLogStorage
+
+
+def test_changed_methods_are_noticed() -> None:
+    class Renamed(PostgresEventLogStorage):
+        def _store_asset_event(self, conn: Any, event: Any) -> None: ...  # type: ignore[override]
+
+    assert unfit() is None
+    assert "_store_asset_event" in str(unfit(Renamed))
+
+
+@pytest.mark.slow
+def test_settings_for_a_cluster(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Path(__file__).parents[2] / "deploy" / "dagster.yaml"
+    shutil.copy(settings, tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("BACKBLAZE_POSTGRES", database(server, "settings"))
+    monkeypatch.setenv("BACKBLAZE_BROKER", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("BACKBLAZE_RESULTS", "redis://127.0.0.1:1/1")
+    with open_instance(tmp_path) as instance:
+        assert type(instance.event_log_storage) is BatchedPostgresEventLog
+        assert type(instance.run_launcher) is WatchfulCeleryRunLauncher
+        run_days(instance, 0, 2)
+    # Commands that only look find the records there, too.
+    with look_at_instance(tmp_path) as instance:
+        assert set(latest_materializations(instance, KEY)) == set(KEYS[:3])
