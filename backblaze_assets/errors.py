@@ -1,7 +1,8 @@
-"""The one exception that a user is meant to read."""
+"""The exceptions that a user is meant to read."""
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 MOST_NAMES = 12
 """Names that an error lists where none is near."""
@@ -17,6 +18,25 @@ class DataError(Exception):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(printable(message))
+
+
+class DamagedError(DataError):
+    """A file of this project is not what was written.
+
+    Attributes:
+        path: the file.
+        reason: what is the matter with it.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"{path} cannot be read: {reason}. It is damaged; remove it, and the next run makes it "
+            "anew."
+        )
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), (self.path, self.reason)
 
 
 def printable(text: str) -> str:

@@ -15,7 +15,7 @@ from backblaze_assets.drive_stats import quality
 from backblaze_assets.drive_stats.afr import AFR_SCHEMA, totals
 from backblaze_assets.drive_stats.afr import afr_table as build_table
 from backblaze_assets.drive_stats.lifetimes import Lifetimes
-from backblaze_assets.drive_stats.parquet import write_parquet
+from backblaze_assets.drive_stats.parquet import read_table, write_parquet
 from backblaze_assets.drive_stats.publication import PUBLISHED
 from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import chart, table
@@ -87,13 +87,13 @@ def agrees_with_published(scope: Scope) -> Verdict:
 
 def _tables(scope: Scope) -> Iterator[tuple[date, pl.DataFrame]]:
     for made in scope.made:
-        yield day_of(made.partition), pl.read_parquet(scope.file(made), glob=False)
+        yield day_of(made.partition), read_table(scope.file(made))
 
 
 def _is_made_up(scope: Scope, quarter: date) -> bool:
     """Whether any data up to the end of a quarter are."""
     days = scope.path("drive_lifetimes", quarter) / "days.parquet"
-    return bool(pl.read_parquet(days, columns=["synthetic"], glob=False)["synthetic"].any())
+    return bool(read_table(days, columns=["synthetic"])["synthetic"].any())
 
 
 CHECKS = (agrees_with_daily_stats, agrees_with_published)

@@ -18,6 +18,7 @@ from backblaze_assets.drive_stats.afr import (
     totals,
 )
 from backblaze_assets.drive_stats.models import display_model, short_names
+from backblaze_assets.drive_stats.parquet import read_table
 from backblaze_assets.drive_stats.publication import (
     AGE_IN_YEARS_UNTIL,
     BOOT,
@@ -201,7 +202,7 @@ def _tables(
     for each in sorted(paths):
         if not (since or quarter) <= each <= quarter:
             continue
-        table = pl.read_parquet(paths[each], glob=False)
+        table = read_table(paths[each])
         rules = {
             window: adjusted(
                 rule_for(each, window), min_drives=min_drives, min_days=min_days, counted=counted

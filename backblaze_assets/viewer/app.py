@@ -20,7 +20,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -30,6 +29,7 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from backblaze_assets.drive_stats.parquet import read_table
 from backblaze_assets.film.render import thumbnail
 from backblaze_assets.report.pictures import ASSETS as CHARTS
 from backblaze_assets.report.pictures import picture_of
@@ -200,7 +200,7 @@ class _Viewer:
         name = {"content-disposition": f'attachment; filename="{asset}_{key}.{form}"'}
         if form == "parquet":
             return self._file(request, asset, f"{key}.parquet", name)
-        text = pl.read_parquet(path, glob=False).write_csv()
+        text = read_table(path).write_csv()
         return Response(text, media_type="text/csv", headers=name)
 
     def small_frame(self, request: Request) -> Response:
