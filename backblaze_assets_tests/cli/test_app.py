@@ -198,15 +198,18 @@ def test_a_bad_dagster_home_is_said(run, monkeypatch):
     assert "DAGSTER_HOME is nowhere" in done.stderr
 
 
-def test_what_nobody_has_thought_of_is_one_message_too(run, monkeypatch):
+@pytest.mark.parametrize("kind", [RuntimeError, pl.exceptions.PanicException])
+def test_what_nobody_has_thought_of_is_one_message_too(run, monkeypatch, kind):
+    """A panic of Polars is no Exception."""
+
     def fail() -> None:
-        raise RuntimeError("the moon is full\nand so is the disk")
+        raise kind("the moon is full\nand so is the disk")
 
     monkeypatch.setattr(Settings, "from_environment", fail)
     done = run("movie")
     assert done.code == 1
     assert done.stderr == (
-        "Error: RuntimeError: the moon is full\n--debug shows where it happened.\n"
+        f"Error: {kind.__name__}: the moon is full\n--debug shows where it happened.\n"
     )
 
 
