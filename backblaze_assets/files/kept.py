@@ -90,6 +90,11 @@ class Kept:
             }
         return self._indexes[asset].get(identity)
 
+    def code_versions(self, asset: str) -> set[str]:
+        """The versions of the code that made the kept results of an asset."""
+        entries = (entry.path for entry in self.entries() if entry.asset == asset)
+        return {found.record.code_version for path in entries for found in _read(path)}
+
     def keep(
         self,
         asset: str,

@@ -11,7 +11,7 @@ from backblaze_assets.film.probe import probe
 
 
 def read_origin(path: Path) -> Origin | None:
-    """The origin inside a Parquet, JPEG, PNG, GIF, MP4, JSON or HTML file; None if there is none.
+    """The origin inside a Parquet, JPEG, PNG, GIF, WebM, MP4, JSON or HTML file, None without one.
 
     Raises:
         DataError: the file is of another kind, or broken.
@@ -40,10 +40,12 @@ def _stamp(path: Path) -> str | None:
             return found.removesuffix(" -->") or None
         case ".png" | ".gif":
             return _picture_comment(path)
+        case ".webm":
+            return _webm_comment(path)
         case _:
             raise DataError(
                 f"{path} is not a file of this project that says where it comes from: those are "
-                ".parquet, .jpg, .png, .gif, .mp4, .json and .html."
+                ".parquet, .jpg, .png, .gif, .webm, .mp4, .json, .html and .srt."
             )
 
 
@@ -53,6 +55,19 @@ def _picture_comment(path: Path) -> str | None:
     with Image.open(path, formats=("PNG", "GIF")) as image:
         comment = image.info.get("Comment") or image.info.get("comment")
     return comment.decode() if isinstance(comment, bytes) else comment
+
+
+def _webm_comment(path: Path) -> str | None:
+    """The tag COMMENT: a SimpleTag's TagName, then its TagString (RFC 9559, 5.1.8.1.2)."""
+    content = path.read_bytes()
+    name = content.find(b"\x45\xa3\x87COMMENT\x44\x87")
+    if name < 0:
+        return None
+    at = name + 12
+    # The length is as many bytes as the first has leading zeros, and one more (RFC 8794, 4.1).
+    width = 9 - content[at].bit_length()
+    length = int.from_bytes(content[at : at + width], "big") & ((1 << 7 * width) - 1)
+    return content[at + width : at + width + length].decode()
 
 
 def kept(path: Path, origin: Origin) -> Origin | None:
