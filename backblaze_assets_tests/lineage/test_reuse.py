@@ -2,24 +2,31 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from backblaze_assets.assets import daily_stats, drive_lifetimes, raw_quarter
 from backblaze_assets.cli.update import bring_up_to_date
-from backblaze_assets.drive_stats import importer, lifetimes
+from backblaze_assets.drive_stats import lifetimes
 from backblaze_assets.files.kept import Kept
 from backblaze_assets.graph import GRAPH
 from backblaze_assets.lineage import status, step
-from backblaze_assets.lineage.reuse import RESTORED, TAKEN
+from backblaze_assets.lineage.reuse import RESTORED, TAKEN, Reuse
 from backblaze_assets.lineage.status import Status
 from backblaze_assets.partitions import Key
-from backblaze_assets_tests.project import Q2, Q3, Brief, Project, lose_a_row
+from backblaze_assets_tests.project import Q2, Q3, Brief, Project, lose_a_row, write_fleet
 from backblaze_assets_tests.repack import repack
 
 CHANGED = "2013-07-02"
 ZIP = "data_2013.zip"
+MAKERS = (
+    (raw_quarter, "import_days"),
+    (daily_stats, "write_daily_stats"),
+    (drive_lifetimes, "_extended"),
+)
 NUMBERS = ("daily_stats", "drive_lifetimes")
 
 
@@ -91,7 +98,7 @@ def test_the_old_zip_brings_the_old_results_back(settled, monkeypatch):
     assert contents(settled, *NUMBERS) != {n: it for n, it in old.items() if n.startswith(NUMBERS)}
     assert marked(settled, RESTORED) == set()
     path.write_bytes(old_zip)
-    forbid(monkeypatch, (importer, "_import_day"), (lifetimes, "_extended_tables"))
+    forbid(monkeypatch, *MAKERS)
     settled.update(*NUMBERS)
     assert contents(settled) == old
     assert versions(settled) == old_versions
@@ -158,11 +165,7 @@ def test_every_asset_comes_back(settled, code):
 def test_a_day_that_vanished_comes_back_with_its_zip(settled):
     path = settled.file(ZIP)
     old_zip, old = path.read_bytes(), contents(settled)
-    from backblaze_assets_tests.project import write_fleet
-
     path.unlink()
-    from datetime import date
-
     write_fleet(settled.root, last=date(2013, 7, 5))
     settled.update("daily_stats")
     assert not settled.file("daily_stats/2013-07-06.parquet").exists()
@@ -241,7 +244,7 @@ def other(settled: Project) -> Iterator[Project]:
 def test_what_another_person_has_made_is_taken_as_it_is(other, monkeypatch):
     old = contents(other)
     inodes = {name: other.file(name).stat().st_ino for name in old}
-    forbid(monkeypatch, (importer, "_import_day"), (lifetimes, "_extended_tables"))
+    forbid(monkeypatch, *MAKERS)
     other.update("survival")
     assert contents(other) == old
     assert {name: other.file(name).stat().st_ino for name in old} == inodes
@@ -252,7 +255,7 @@ def test_what_another_person_has_made_is_taken_as_it_is(other, monkeypatch):
 
 @pytest.mark.slow
 def test_of_the_whole_film_another_person_computes_nothing(settled, other):
-    old, inodes = contents(other), {}
+    old = contents(other)
     inodes = {name: other.file(name).stat().st_ino for name in old}
     other.update()
     assert contents(other) == old
@@ -262,7 +265,7 @@ def test_of_the_whole_film_another_person_computes_nothing(settled, other):
     assert other.update() == []
 
 
-def test_a_damaged_result_of_another_person_is_made_anew(settled, other):
+def test_a_damaged_result_of_another_person_is_made_anew(other):
     old = contents(other)
     lose_a_row(other.file(f"survival/{Q3}.parquet"))
     other.update("survival")
@@ -273,8 +276,6 @@ def test_a_damaged_result_of_another_person_is_made_anew(settled, other):
 
 @pytest.mark.parametrize("name", ["movie/movie.srt", "share/film/poster.png"])
 def test_files_that_carry_no_digest_are_verified_by_the_folders_records(settled, name):
-    from backblaze_assets.lineage.reuse import Reuse
-
     asset = name.partition("/")[0]
     with dg.DagsterInstance.ephemeral() as instance:
         there = Project(settled.root, instance)
