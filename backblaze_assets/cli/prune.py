@@ -44,7 +44,8 @@ def prune(settings: Settings, *, yes: bool, all_kept: bool) -> None:
     with one_at_a_time(data.locks, "update", lambda: console.say(waits)):
         found = find()
         _show(found, yes=True)
-        remove_waste(found, data.locks)
+        if any(not each.stays for each in found):
+            console.say(f"Freed {decimal(remove_waste(found, data.locks))}.")
 
 
 def _show(found: list[Waste], *, yes: bool) -> None:
@@ -63,7 +64,5 @@ def _show(found: list[Waste], *, yes: bool) -> None:
     console.show(table)
     going = [each for each in found if not each.stays]
     total = decimal(sum(each.bytes for each in going))
-    if yes:
-        console.say(f"Freed {total}.")
-    elif going:
+    if going and not yes:
         console.say(f"`backblaze-assets prune --yes` frees {total}. Nothing of it is up to date.")

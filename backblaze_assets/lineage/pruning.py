@@ -7,6 +7,7 @@ among it. What is not known to be ours by its name is not looked at.
 import re
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -94,21 +95,23 @@ def find_waste(
     return [waste for waste in found if waste.paths]
 
 
-def remove_waste(waste: Iterable[Waste], locks: Path) -> None:
-    """Remove what does not stay.
+def remove_waste(waste: Iterable[Waste], locks: Path) -> int:
+    """Remove what does not stay; return how many bytes that has freed.
+
+    Where somebody has begun to work on an asset meanwhile, what is in its folder is left alone.
 
     Args:
         waste: as `find_waste` found it while nobody else brought the folder up to date.
         locks: as for `find_waste`.
     """
+    freed = 0
     for path in (path for each in waste if not each.stays for path in each.paths):
-        if path.name.startswith(".tmp-") and path.parent.name in GRAPH:
-            # Somebody may have begun to work there since.
-            with if_free(locks, _pool(path.parent.name)) as free:
-                if free:
-                    remove(path)
-        else:
-            remove(path)
+        asset = next((part for part in reversed(path.parent.parts) if part in GRAPH), None)
+        with if_free(locks, _pool(asset)) if asset else nullcontext(True) as free:
+            if free:
+                freed += _size(path)
+                remove(path)
+    return freed
 
 
 def _orphans(lineage: Lineage) -> Iterator[Waste]:

@@ -81,11 +81,11 @@ class Reuse:
         """
         stand = {key: said for key in wanted if (said := self._said(asset, key))}
         same = [key for key, said in stand.items() if _is_same(wanted[key], said)]
-        taken = self._as_they_are(asset, same)
+        taken = self._as_they_are(asset, {key: stand[key] for key in same})
         rest = {key: wanted[key] for key in wanted if key not in {it.key for it in taken}}
         names = {key: identity(asset, key, it.code_version, it.inputs) for key, it in rest.items()}
         kept = {key: found for key in rest if (found := self.kept.find(asset, names[key]))}
-        self.keep(asset, [key for key in rest if key in stand and key not in same])
+        self._keep(asset, {key: it for key, it in stand.items() if key not in same})
         back = dict(zip(kept, self.kept.bring_back(kept.values()), strict=True))
         self.kept.tidy(found for found, _ in back.values())
         return taken + [
@@ -94,10 +94,12 @@ class Reuse:
 
     def keep(self, asset: str, keys: Iterable[Key]) -> None:
         """Keep what stands there of partitions, where it is whole and its record is known."""
+        self._keep(asset, {key: said for key in keys if (said := self._said(asset, key))})
+
+    def _keep(self, asset: str, stand: Mapping[Key, Origin]) -> None:
         results = []
-        for key in keys if self.kept.limit else ():
-            said = self._said(asset, key)
-            record = said and self._record(asset, key, said)
+        for key, said in stand.items() if self.kept.limit else ():
+            record = self._record(asset, key, said)
             if record and not self._is_doubtful(record):
                 results.append((record, self._names(record)))
         if results:
@@ -127,12 +129,12 @@ class Reuse:
         """Leave the records of what a step has made in the folder."""
         self._records.add(asset, run_id, records)
 
-    def _as_they_are(self, asset: str, keys: Iterable[Key]) -> list[Taken]:
+    def _as_they_are(self, asset: str, stand: Mapping[Key, Origin]) -> list[Taken]:
         """Those partitions that another instance has made from the same, and that are whole."""
         candidates = []
-        for key in keys:
-            said, made = self._said(asset, key), self.lineage.ledger.get(asset, key)
-            if said is None or (made and _is_same(made, said)):
+        for key, said in stand.items():
+            made = self.lineage.ledger.get(asset, key)
+            if made and _is_same(made, said):
                 continue  # known, and to be made again all the same
             record = self._records_of(asset).get(
                 identity(asset, key, said.code_version, said.inputs)
