@@ -107,7 +107,7 @@ def remove_waste(waste: Iterable[Waste], locks: Path) -> int:
     freed = 0
     for path in (path for each in waste if not each.stays for path in each.paths):
         asset = next((part for part in reversed(path.parent.parts) if part in GRAPH), None)
-        with if_free(locks, _pool(asset)) if asset else nullcontext(True) as free:
+        with if_free(locks, _pool(asset)) if asset else nullcontext(enter_result=True) as free:
             if free:
                 freed += _size(path)
                 remove(path)
