@@ -108,8 +108,8 @@ def title_frames(told: Story, lifetimes: Path, layout: FilmLayout, style: Style)
         yield content
     for number in range(fade):
         part = (number + 1) / (fade + 1)
-        mixed = still + (first_day.astype(np.float32) - still) * part
-        yield _jpeg(mixed.round().astype(np.uint8), style)
+        mixed = Image.blend(Image.fromarray(still), Image.fromarray(first_day), part)
+        yield _jpeg(np.asarray(mixed), style)
 
 
 def title(told: Story, first_day: Pixels, layout: FilmLayout, style: Style) -> Pixels:

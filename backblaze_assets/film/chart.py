@@ -1,22 +1,24 @@
 """The chart of the whole film so far: drives in service, and the failure rate of the trailing year.
 
-Its axis of time is fixed from the first frame on; the others change only when an era begins. It
-gains a column every nine days, so that it is drawn anew only then.
+Its axis of time is the first year, then four, then sixteen: a film of some weeks fills it too. The
+others change only when an era begins. It is drawn anew only when it gains a column.
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from backblaze_assets.film import text
 from backblaze_assets.film.layout import FilmLayout
 from backblaze_assets.film.style import Style, mix
+from backblaze_assets.film.words import MONTHS
 
-YEARS = 16
-"""How many years there is room for, from the first January on."""
+YEARS = (1, 4, 16, 32, 64)
+"""How many years there is room for, from the first January on: the first that holds the day."""
 _FINE = 3
 """Drawn so many times larger and reduced, for smooth edges."""
 
@@ -32,27 +34,39 @@ class Chart:
         self.left, self.right = 14 * scale, width - 56 * scale
         self.top, self.bottom = 6 * scale, height - 22 * scale
         self.year = layout.start.year
-        self.span = (date(self.year + YEARS, 1, 1) - date(self.year, 1, 1)).days
         self.offset = (layout.start - date(self.year, 1, 1)).days
-        days = np.arange(len(layout.service))
-        width = self.right - self.left
-        # Pixel of each day, counted from the left end of the axis.
-        self.columns = np.minimum((self.offset + days) * width // self.span, width - 1)
-        # The first day of each column.
-        self.firsts = np.flatnonzero(np.diff(self.columns, prepend=-1))
         self.drawn = lru_cache(maxsize=4)(self._drawn)
+        self.columns = lru_cache(maxsize=2)(self._columns)
 
     def at(self, day: int) -> Image.Image:
         """The chart as it stands on `day`: an image of mode RGBX."""
+        year = (self.layout.start + timedelta(days=day)).year
+        years = next((some for some in YEARS if year < self.year + some), YEARS[-1])
         scene = self.layout.scene
-        return self.drawn(int(self.columns[day]), scene.service_axis, scene.rate_axis)
+        column = int(self.columns(years)[day])
+        return self.drawn(years, column, scene.service_axis, scene.rate_axis)
 
-    def _drawn(self, last_column: int, service_axis: int, rate_axis: int) -> Image.Image:
+    def _columns(self, years: int) -> npt.NDArray[np.int64]:
+        """Pixel of each day, and of the one after the last, from the left end of the axis."""
+        days = np.arange(self.offset, self.offset + len(self.layout.service) + 1)
+        width = self.right - self.left
+        return np.minimum(days * width // self._days_to(self.year + years), width)
+
+    def _days_to(self, year: int, month: int = 1) -> int:
+        """Days from the left end of the axis to the first one of a month."""
+        return (date(year, month, 1) - date(self.year, 1, 1)).days
+
+    def _drawn(
+        self, years: int, last_column: int, service_axis: int, rate_axis: int
+    ) -> Image.Image:
         layout, style = self.layout, self.style
         scale, fine = style.scale, _FINE
-        days = self.firsts[self.columns[self.firsts] <= last_column].tolist()
-        x = [(self.left + column) * fine for column in self.columns[days].tolist()]
-        x[-1] += fine - 1
+        columns = self.columns(years)
+        # The first day of each column.
+        firsts = np.flatnonzero(np.diff(columns[:-1], prepend=-1))
+        days = firsts[columns[firsts] <= last_column].tolist()
+        x = [(self.left + column) * fine for column in columns[days].tolist()]
+        x[-1] += max(1, int(columns[days[-1] + 1]) - last_column) * fine - 1
         height = (self.bottom - self.top) * fine
 
         def y(part: float) -> float:
@@ -65,7 +79,11 @@ class Chart:
         ]
         base = self.bottom * fine
         pen.polygon([(x[0], base), *area, (x[-1], base)], fill=style.chart_area)
-        self._hatch(pen, [day for day, _ in layout.odd_days if day <= days[-1]])
+        odd = [day for day, _ in layout.odd_days if day <= days[-1]]
+        spans = zip(columns[odd].tolist(), columns[[day + 1 for day in odd]].tolist(), strict=True)
+        self._hatch(
+            pen, sorted({x for first, end in spans for x in range(first, max(end, first + 1))})
+        )
         line: list[tuple[float, float]] = []
         for at, day in zip(x, days, strict=True):
             if layout.rate[day] >= 0:
@@ -77,14 +95,13 @@ class Chart:
             [(self.left * fine, base), (self.right * fine, base)], fill=axis, width=fine * scale
         )
         chart = big.reduce(fine).convert("RGBX")
-        self._words(chart, service_axis, rate_axis)
+        self._words(chart, years, service_axis, rate_axis)
         return chart
 
-    def _hatch(self, pen: ImageDraw.ImageDraw, odd: Sequence[int]) -> None:
-        """Mark days on which not all drives reported."""
+    def _hatch(self, pen: ImageDraw.ImageDraw, columns: Sequence[int]) -> None:
+        """Mark columns, in order, of days on which not all drives reported."""
         fine, scale = _FINE, self.style.scale
         tint = mix(self.style.panel_background, self.style.text, 0.42)
-        columns = sorted(set(self.columns[list(odd)].tolist()))
         for number, column in enumerate(columns):
             x0 = (self.left + column) * fine
             alone = column - 1 not in columns[max(0, number - 1) : number] and (
@@ -103,25 +120,37 @@ class Chart:
                     width=max(1, scale * fine // 2),
                 )
 
-    def _words(self, chart: Image.Image, service_axis: int, rate_axis: int) -> None:
+    def _words(self, chart: Image.Image, years: int, service_axis: int, rate_axis: int) -> None:
         style = self.style
         scale = style.scale
         size = 14 * scale
-        for year in range(self.year, self.year + YEARS + 1):
-            day = (date(year, 1, 1) - date(self.year, 1, 1)).days
-            x = self.left + day * (self.right - self.left) // self.span
-            tall = (7 if (year - self.year) % 2 == 0 else 4) * scale
-            chart.paste(
-                mix(style.panel_background, style.text, 0.45),
-                (x, self.bottom, x + scale, self.bottom + tall),
-            )
-            if (year - self.year) % 2 == 0:
-                x = max(x, text.width(str(year), text.NARROW, size) // 2)
+        axis = mix(style.panel_background, style.text, 0.45)
+        for begin, word in self._ticks(years):
+            x = self.left + begin * (self.right - self.left) // self._days_to(self.year + years)
+            tall = (7 if word else 4) * scale
+            chart.paste(axis, (x, self.bottom, x + scale, self.bottom + tall))
+            if word:
+                x = max(x, text.width(word, text.NARROW, size) // 2)
                 baseline = self.bottom + 20 * scale
-                text.put(chart, x, baseline, str(year), text.NARROW, size, style.muted, "m")
+                text.put(chart, x, baseline, word, text.NARROW, size, style.muted, "m")
         top, middle = self.top + 6 * scale, (self.top + self.bottom) // 2 + 5 * scale
         at = self.right + 8 * scale
         for y, percent in ((top, f"{rate_axis} %"), (middle, f"{rate_axis // 2} %")):
             text.put(chart, at, y, percent, text.NARROW, size, style.high)
         drives = f"{service_axis:,} drives"
         text.put(chart, self.right - 4 * scale, top, drives, text.NARROW, size, style.muted, "r")
+
+    def _ticks(self, years: int) -> list[tuple[int, str]]:
+        """Days on which the axis of time has a tick, and what stands below it."""
+        if years == 1:
+            months = [
+                (self._days_to(self.year, month), MONTHS[month - 1][:3] if month % 3 == 1 else "")
+                for month in range(2, 13)
+            ]
+            ends = [(self._days_to(year), str(year)) for year in (self.year, self.year + 1)]
+            return [ends[0], *months, ends[1]]
+        step = max(1, years // 8)
+        return [
+            (self._days_to(self.year + after), "" if after % step else str(self.year + after))
+            for after in range(years + 1)
+        ]

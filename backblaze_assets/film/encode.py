@@ -104,10 +104,12 @@ def encode_clip(
         return _encode(_read(frames), target, fps, origin, listener.advance, repeat=repeat)
 
 
-def encode_jpegs(jpegs: Iterable[bytes], target: Path, fps: int, origin: Origin) -> ClipReport:
+def encode_jpegs(
+    jpegs: Iterable[bytes], target: Path, fps: int, origin: Origin, repeat: int = 1
+) -> ClipReport:
     """Encode JPEG images held in memory; everything else as in `encode_clip`, without progress."""
     named = ((f"frame {number}", jpeg) for number, jpeg in enumerate(jpegs))
-    return _encode(named, target, fps, origin, lambda _: None)
+    return _encode(named, target, fps, origin, lambda _: None, repeat=repeat)
 
 
 def encode_clips(

@@ -1,7 +1,9 @@
 """The film from its clips: title, days, closing frames, end card; subtitles and chapters."""
 
+import itertools
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,30 +59,39 @@ def make_movie(
     )
     told = cards.story(first.layout, last.layout, drives, afr, style)
     words = subtitles(parts, style)
-    opening = list(cards.title_frames(told, first.lifetimes, first.layout, style))
-    closing = [
-        *render_closing(last.lifetimes, last.layout, style),
-        *cards.end_frames(told, style),
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        clips = [
-            *_encoded(opening, Path(folder, "title"), style.fps, origin),
-            *(part.clip for part in parts),
-            *_encoded(closing, Path(folder, "end"), style.fps, origin),
-        ]
+    opening = cards.title_frames(told, first.lifetimes, first.layout, style)
+    closing = itertools.chain(
+        render_closing(last.lifetimes, last.layout, style), cards.end_frames(told, style)
+    )
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        before = pool.submit(_encoded, opening, Path(folder, "title"), style.fps, origin)
+        after = pool.submit(_encoded, closing, Path(folder, "end"), style.fps, origin)
+        clips = [*before.result(), *(part.clip for part in parts), *after.result()]
         return join_clips(clips, target, origin, words, chapters(parts, style)), words
 
 
-def _encoded(frames: Sequence[bytes], folder: Path, fps: int, origin: Origin) -> list[Path]:
-    """A clip for each second; of seconds that are alike, as cards have them, one serves for all."""
+def _encoded(frames: Iterable[bytes], folder: Path, fps: int, origin: Origin) -> list[Path]:
+    """Clips of JPEGs. Of a picture that stands still one frame is decoded, and a second encoded."""
     folder.mkdir()
-    clips: dict[tuple[bytes, ...], Path] = {}
-    seconds = [tuple(frames[start : start + fps]) for start in range(0, len(frames), fps)]
-    for second in seconds:
-        if second not in clips:
-            clips[second] = folder / f"{len(clips)}.mp4"
-            encode_jpegs(second, clips[second], fps, origin)
-    return [clips[second] for second in seconds]
+    runs = [(frame, len(list(run))) for frame, run in itertools.groupby(frames)]
+    clips: dict[tuple[tuple[bytes, ...], int], Path] = {}
+    found = []
+    for stands, group in itertools.groupby(runs, lambda run: run[1] >= fps // 2):
+        if stands:
+            parts = [
+                ((frame,), min(fps, count - start))
+                for frame, count in group
+                for start in range(0, count, fps)
+            ]
+        else:
+            parts = [(tuple(frame for frame, count in group for _ in range(count)), 1)]
+        for part in parts:
+            if part not in clips:
+                clips[part] = folder / f"{len(clips)}.mp4"
+                shown, repeat = part
+                encode_jpegs(shown, clips[part], fps, origin, repeat)
+            found.append(clips[part])
+    return found
 
 
 def subtitles(parts: Sequence[Part], style: Style) -> str:

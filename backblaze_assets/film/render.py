@@ -131,7 +131,9 @@ class Renderer:
         self._encoder = jpeg.Encoder(style.height, style.width, style.jpeg_quality)
         width, height = scene.packing.cell
         radius = (5 + 5.2 * (width * height) ** 0.5 / QUARTERS) * style.scale
-        self._rings = Rings(min(radius, 60.0 * style.scale), rows, columns, style.scale, style.ring)
+        self._rings = Rings(
+            min(radius, 60.0 * style.scale), shape, style.scale, style.ring, self._limit
+        )
         self._lives = lives(self.drives)
         placed = np.flatnonzero(self.places.x >= 0)
         self._came = _Events.of(self.drives.first_seen, placed)
@@ -195,12 +197,14 @@ class Renderer:
         )
         ringed = self._place_rings(number, at, show=not glides or same_era)
         changed |= ringed | self._ringed
-        self._ringed = ringed.copy()
-        plain = np.flatnonzero(changed & ~ringed)
-        lines = jpeg.lines(plain, changed.shape[1]).ravel()
-        tiled = self._base.reshape(-1, jpeg.TILE_WIDTH)
-        self._canvas.reshape(-1, jpeg.TILE_WIDTH)[lines] = tiled.take(lines, axis=0)
-        self._rings.draw(np.flatnonzero(ringed), self._base, self._limit, self._canvas)
+        self._ringed = ringed
+        if changed.all():
+            self._canvas[:] = self._base
+        else:
+            lines = jpeg.lines(np.flatnonzero(changed), changed.shape[1]).ravel()
+            tiled = self._base.reshape(-1, jpeg.TILE_WIDTH)
+            self._canvas.reshape(-1, jpeg.TILE_WIDTH)[lines] = tiled.take(lines, axis=0)
+        self._rings.draw(self._base, self._canvas)
         self._changed |= changed
         glide_of_era = glides and not same_era
         self._draw_panel(self.drives.number(shown), None if glide_of_era else caption)
@@ -226,7 +230,9 @@ class Renderer:
             rows = rows[number - self.drives.failed_on[rows] < self._lives[rows]]
         x, y = at.x[rows] + at.width[rows] // 2, at.y[rows] + at.height[rows] // 2
         ages = number - self.drives.failed_on[rows]
-        return self._rings.place(x, y, ages, self._lives[rows])
+        reached = np.zeros_like(self._changed)
+        self._rings.place(x, y, ages, self._lives[rows], reached)
+        return reached
 
     def _colours(self, rows: Rows, day: int) -> Packed:
         """Colours on `day` of drives that all have been seen by then."""

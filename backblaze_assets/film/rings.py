@@ -1,9 +1,10 @@
 """The rings around drives that have failed lately.
 
-All rings of a picture are first gathered in one plane of opacities, the stronger one in front where
-two meet, and then drawn once in one colour.
+All rings have one colour; where two meet, the stronger one is in front. They are thin, so they are
+drawn pixel by pixel, all rings of a picture at once.
 """
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from backblaze_assets.film.fleet import NEVER, Drives
-from backblaze_assets.film.jpeg import PIXEL, TILE_HEIGHT, TILE_WIDTH, Mask, Pixels, lines, touch
+from backblaze_assets.film.jpeg import Mask, Pixels, touch
 from backblaze_assets.film.style import Colour
 
 ALIVE = 90
@@ -54,20 +55,26 @@ def lives(drives: Drives) -> Ints:
 class Rings:
     """Draws rings around squares of one size."""
 
-    def __init__(self, radius: float, rows: int, columns: int, scale: int, colour: Colour) -> None:
-        """Prepare for rings of at most `radius` canvas pixels on a canvas of tiles."""
-        self.radius, self.scale, self.colour = radius, scale, colour
-        # Room around the canvas, in whole tiles, so that no ring needs to be clipped.
-        room = int(radius) + 3 * scale
-        self.above = -(-room // TILE_HEIGHT)
-        self.beside = -(-room // TILE_WIDTH)
-        self.columns = columns
-        self.wider = columns + 2 * self.beside
-        higher = rows + 2 * self.above
-        self.opacity = np.zeros((higher * TILE_HEIGHT, self.wider * TILE_WIDTH), np.uint8)
-        self.reached: Mask = np.zeros((higher, self.wider), np.bool_)
+    def __init__(
+        self, radius: float, size: tuple[int, int], scale: int, colour: Colour, limit: Bytes
+    ) -> None:
+        """Prepare for drawing.
 
-    def place(self, x: Ints, y: Ints, ages: Ints, life: Ints) -> Mask:
+        Args:
+            radius: canvas pixels that a ring reaches at the end of its life.
+            size: height and width of the canvas, in whole tiles.
+            scale: of the style.
+            colour: of all rings.
+            limit: the highest opacity allowed in each pixel, (height, width); it may change.
+        """
+        self.radius, self.scale, self.limit = radius, scale, limit
+        self.height, self.width = size
+        red, green, blue = (np.uint32(part) for part in colour)
+        self.outer, self.inner = red | blue << 16, green
+        self.at = np.empty(0, np.intp)
+        self.opacity = np.empty(0, np.uint8)
+
+    def place(self, x: Ints, y: Ints, ages: Ints, life: Ints, reached: Mask) -> None:
         """Put rings in their places, the stronger one in front, and none elsewhere.
 
         Args:
@@ -75,54 +82,70 @@ class Rings:
             y: the same downwards.
             ages: days since the drive's failure.
             life: days for which the ring lives.
-
-        Returns:
-            Which tiles of the canvas they reach, (rows, columns).
+            reached: tiles of the canvas; those that the rings reach are marked.
         """
-        self.opacity[:] = 0
-        self.reached[:] = False
         rings = [
-            shape(age, alive, self.radius, self.scale)
+            outline(age, alive, self.radius, self.scale)
             for age, alive in zip(ages.tolist(), life.tolist(), strict=True)
         ]
-        sizes = np.array([len(ring) for ring in rings], np.int32)
-        left = x - sizes // 2 + self.beside * TILE_WIDTH
-        top = y - sizes // 2 + self.above * TILE_HEIGHT
-        if rings:
-            touch(self.reached, left, top, left + sizes, top + sizes)
-        for ring, x0, y0 in zip(rings, left.tolist(), top.tolist(), strict=True):
-            size = len(ring)
-            below = self.opacity[y0 : y0 + size, x0 : x0 + size]
-            np.maximum(below, ring, out=below)
-        return self.reached[self.above : -self.above, self.beside : -self.beside]
+        if not rings:
+            self.at, self.opacity = np.empty(0, np.intp), np.empty(0, np.uint8)
+            return
+        half = np.array([ring.half for ring in rings], np.int32)
+        touch(
+            reached,
+            np.maximum(x - half, 0),
+            np.maximum(y - half, 0),
+            np.minimum(x + half + 1, self.width),
+            np.minimum(y + half + 1, self.height),
+        )
+        many = np.array([len(ring.x) for ring in rings])
+        across = np.concatenate([ring.x for ring in rings]) + np.repeat(x, many)
+        down = np.concatenate([ring.y for ring in rings]) + np.repeat(y, many)
+        opacity = np.concatenate([ring.opacity for ring in rings])
+        at = down.astype(np.intp) * self.width + across
+        beyond = (across < 0) | (across >= self.width) | (down < 0) | (down >= self.height)
+        if beyond.any():
+            at, opacity = at[~beyond], opacity[~beyond]
+        # Where a pixel is set several times, the last one counts: the strongest.
+        order = np.argsort(opacity, kind="stable")
+        self.at, self.opacity = at[order], opacity[order]
 
-    def draw(
-        self, numbers: npt.NDArray[np.intp], base: Pixels, limit: Bytes, canvas: Pixels
-    ) -> None:
-        """Draw some tiles with the rings that are placed.
+    def draw(self, base: Pixels, canvas: Pixels) -> None:
+        """Draw the rings that are placed.
 
         Args:
-            numbers: of the tiles.
             base: the picture without rings, (height, width).
-            limit: the highest opacity allowed in each pixel, (height, width).
-            canvas: where the tiles are drawn, (height, width).
+            canvas: where they are drawn, (height, width).
         """
-        if not len(numbers):
-            return
-        row, column = np.divmod(numbers, self.columns)
-        there = (row + self.above) * self.wider + column + self.beside
-        at = lines(numbers, self.columns).ravel()
-        opacity = self.opacity.reshape(-1, TILE_WIDTH).take(
-            lines(there, self.wider).ravel(), axis=0
-        )
-        np.minimum(opacity, limit.reshape(-1, TILE_WIDTH).take(at, axis=0), out=opacity)
-        pixels = base.reshape(-1, TILE_WIDTH).take(at, axis=0)
-        size = TILE_WIDTH, len(at)
-        image = Image.frombuffer("RGBX", size, pixels, "raw", "RGBX", 0, 1)
-        image.paste(
-            self.colour, (0, 0, *size), Image.frombuffer("L", size, opacity, "raw", "L", 0, 1)
-        )
-        canvas.reshape(-1, TILE_WIDTH)[at] = np.asarray(image).view(PIXEL)[..., 0]
+        opacity = np.minimum(self.opacity, self.limit.reshape(-1)[self.at]).astype(np.uint32)
+        below = base.reshape(-1)[self.at]
+        clear, two = np.uint32(255) - opacity, np.uint32(0xFF00FF)
+        outer = (below & two) * clear + self.outer * opacity + np.uint32(0x800080)
+        inner = (below >> 8 & np.uint32(255)) * clear + self.inner * opacity + np.uint32(0x80)
+        # x / 255, rounded, of two colours at once: (x + 128 + (x + 128 >> 8)) >> 8.
+        outer = (outer + (outer >> 8 & two)) >> 8 & two
+        inner = (inner + (inner >> 8)) >> 8
+        canvas.reshape(-1)[self.at] = outer | inner << 8
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The pixels of a ring that are seen, counted from its middle, and their opacities."""
+
+    half: int
+    x: Ints
+    y: Ints
+    opacity: Bytes
+
+
+@cache
+def outline(age: int, life: int, radius: float, scale: int) -> Outline:
+    """The pixels of `shape`."""
+    ring = shape(age, life, radius, scale)
+    half = len(ring) // 2
+    y, x = np.nonzero(ring)
+    return Outline(half, (x - half).astype(np.int32), (y - half).astype(np.int32), ring[y, x])
 
 
 @cache

@@ -83,15 +83,14 @@ def make_share(
         unfinished.mkdir()
         with Image.open(frames[-1]) as image:
             poster = image.convert("RGB")
-        poster.save(unfinished / POSTER, pnginfo=note, optimize=True)
-        link_picture(poster, told, style).save(unfinished / LINK, pnginfo=note, optimize=True)
+        poster.save(unfinished / POSTER, pnginfo=note)
+        link_picture(poster, told, style).save(unfinished / LINK, pnginfo=note)
         rate = max(1, round(len(chosen) / SECONDS))
         with tempfile.TemporaryDirectory() as work:
             for number, path in enumerate(chosen):
                 Path(work, f"{number:04d}.jpg").symlink_to(path.resolve())
             source = ["-framerate", str(rate), "-i", str(Path(work, "%04d.jpg"))]
-            _webm(source, unfinished / WEBM, stamped, style)
-            width = _small_gif(source, unfinished / GIF, stamped, most_bytes)
+            width = _loops(source, unfinished, stamped, style, most_bytes)
         sizes = {path.name: path.stat().st_size for path in sorted(unfinished.iterdir())}
         return ShareReport(sizes, len(chosen), width, version)
 
@@ -124,36 +123,46 @@ def link_picture(poster: Image.Image, told: Story, style: Style) -> Image.Image:
     return picture
 
 
-def _webm(source: Sequence[str], target: Path, origin: Origin, style: Style) -> None:
-    """A loop in VP9, for web pages."""
-    width = min(WEBM_WIDTH, style.width)
-    _run(
-        *source,
-        *("-vf", f"scale={width}:-2:flags=lanczos,format=yuv420p"),
-        *("-c:v", "libvpx-vp9", "-crf", "34", "-b:v", "0"),
-        *("-deadline", "realtime", "-cpu-used", "7"),
-        *("-threads", "1", "-row-mt", "0", "-metadata", f"comment={origin.to_json()}"),
-        str(target),
+def _loops(
+    source: Sequence[str], folder: Path, origin: Origin, style: Style, most_bytes: int
+) -> int:
+    """Write the loops, the GIF in at most `most_bytes`; returns its width.
+
+    Reading the frames takes as long as all else, so both are made of one reading, and only a GIF
+    that is too large is made again.
+    """
+    webm = (
+        *("-map", "[webm]", "-c:v", "libvpx-vp9", "-crf", "34", "-b:v", "0"),
+        *("-deadline", "realtime", "-cpu-used", "7", "-threads", "1", "-row-mt", "0"),
+        *("-metadata", f"comment={origin.to_json()}", str(folder / WEBM)),
     )
-
-
-def _small_gif(source: Sequence[str], target: Path, origin: Origin, most_bytes: int) -> int:
-    """A loop as GIF of at most `most_bytes`; returns its width."""
-    for width in LOOP_WIDTHS:
-        colours = "palettegen=max_colors=48:stats_mode=full"
-        use = "paletteuse=dither=none:diff_mode=rectangle"
-        small = f"scale={width}:-2:flags=area"
+    scaled = f"scale={min(WEBM_WIDTH, style.width)}:-2:flags=lanczos,format=yuv420p"
+    target = folder / GIF
+    size = 0
+    widths = list(LOOP_WIDTHS)
+    while widths:
+        width = widths.pop(0)
+        gif = (
+            f"scale={width}:-2:flags=area,split[seen][drawn];"
+            "[seen]palettegen=max_colors=48:stats_mode=full[colours];"
+            "[drawn][colours]paletteuse=dither=none:diff_mode=rectangle[gif]"
+        )
+        both = f"[0]split[large][small];[large]{scaled}[webm];[small]{gif}"
         _run(
             *source,
-            *("-filter_complex", f"{small},split[a][b];[a]{colours}[p];[b][p]{use}"),
-            *("-loop", "0", "-map_metadata", "-1", str(target)),
+            *("-filter_complex", f"[0]{gif}" if size else both),
+            *(() if size else webm),
+            *("-map", "[gif]", "-loop", "0", "-map_metadata", "-1", str(target)),
         )
         target.write_bytes(_with_comment(target.read_bytes(), origin.to_json()))
-        if target.stat().st_size <= most_bytes:
+        size = target.stat().st_size
+        if size <= most_bytes:
             return width
+        # Half the width has a third of the bytes, about: leave out what is hopeless, not the last.
+        fits = width * (most_bytes / size) ** 0.6 * 1.1
+        widths = [one for one in widths if one <= fits] or widths[-1:]
     raise DataError(
-        f"The GIF has {target.stat().st_size:,} bytes at {LOOP_WIDTHS[-1]} pixels; "
-        f"{most_bytes:,} are the most."
+        f"The GIF has {size:,} bytes at {LOOP_WIDTHS[-1]} pixels; {most_bytes:,} are the most."
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from backblaze_assets.drive_stats.lifetimes import Lifetimes
+from backblaze_assets.drive_stats.lifetimes import COUNT_SCHEMA, COUNTED, Lifetimes
 from backblaze_assets.drive_stats.quarters import next_quarter
 from backblaze_assets.film.layout import FilmLayout, extend
 from backblaze_assets.film.style import Style
@@ -30,6 +30,7 @@ def lifetimes(work: Path) -> list[Path]:
         if TOOL.exists():
             command = [sys.executable, str(TOOL), str(folder), "--quarters"]
             subprocess.run(command, check=True, capture_output=True)
+            _write_counts(folder)
         else:
             drives = made_up_fleet(512_600, 100, (LAST - START).days + 1)
             for quarter in fleets.quarters(START, LAST):
@@ -39,35 +40,42 @@ def lifetimes(work: Path) -> list[Path]:
                 target.mkdir(parents=True)
                 for name in ("drives", "spells", "days", "capacities"):
                     getattr(tables, name).write_parquet(target / f"{name}.parquet")
+            _write_counts(folder)
     return sorted(folder.iterdir())
 
 
-def daily_stats(work: Path) -> pl.DataFrame:
-    """Drives and failures of each model on each day: every drive reports on every day."""
-    path = work / "daily.parquet"
-    if not path.exists():
-        drives = pl.read_parquet(lifetimes(work)[-1] / "drives.parquet")
-        days = np.arange((LAST - START).days + 1)
-        parts = []
-        for (model,), some in drives.group_by("model"):
-            came = np.sort(_days(some["first_seen"]))
-            failed = np.sort(_days(some["failed_on"].drop_nulls()))
-            gone = some.filter(pl.col("failed_on").is_null())["removed_on"].drop_nulls()
-            left = np.sort(np.concatenate([failed + 1, _days(gone)]))
-            count = np.searchsorted(came, days, "right") - np.searchsorted(left, days, "right")
-            failures = np.searchsorted(failed, days, "right") - np.searchsorted(failed, days)
-            parts.append(
-                pl.DataFrame({"day": days, "drives": count, "failures": failures})
-                .filter(pl.col("drives") > 0)
-                .select(
-                    "drives",
-                    "failures",
-                    date=pl.lit(START) + pl.duration(days="day"),
-                    model=pl.lit(model),
-                )
+def _write_counts(folder: Path) -> None:
+    """Write `counts.parquet` of each quarter, as if every drive reported on every day."""
+    quarters = sorted(folder.iterdir())
+    counts = _counts(pl.read_parquet(quarters[-1] / "drives.parquet"))
+    for tables in quarters:
+        quarter = date.fromisoformat(tables.name)
+        known = pl.col("date").is_between(quarter - COUNTED, next_quarter(quarter), closed="left")
+        counts.filter(known).write_parquet(tables / "counts.parquet")
+
+
+def _counts(drives: pl.DataFrame) -> pl.DataFrame:
+    """Drives and failures of each model on each day of the history."""
+    days = np.arange((LAST - START).days + 1)
+    parts = []
+    for (model,), some in drives.group_by("model"):
+        came = np.sort(_days(some["first_seen"]))
+        failed = np.sort(_days(some["failed_on"].drop_nulls()))
+        gone = some.filter(pl.col("failed_on").is_null())["removed_on"].drop_nulls()
+        left = np.sort(np.concatenate([failed + 1, _days(gone)]))
+        count = np.searchsorted(came, days, "right") - np.searchsorted(left, days, "right")
+        failures = np.searchsorted(failed, days, "right") - np.searchsorted(failed, days)
+        parts.append(
+            pl.DataFrame({"day": days, "drives": count, "failures": failures})
+            .filter(pl.col("drives") > 0)
+            .select(
+                "drives",
+                "failures",
+                date=pl.lit(START) + pl.duration(days="day"),
+                model=pl.lit(model),
             )
-        pl.concat(parts).sort("date", "model").write_parquet(path)
-    return pl.read_parquet(path)
+        )
+    return pl.concat(parts).select(*COUNT_SCHEMA).cast(dict(COUNT_SCHEMA)).sort("date", "model")
 
 
 def layouts(work: Path, style: Style) -> dict[Path, FilmLayout]:
@@ -79,12 +87,9 @@ def layouts(work: Path, style: Style) -> dict[Path, FilmLayout]:
     for tables in lifetimes(work):
         path = folder / f"{tables.name}.json"
         if not path.exists():
-            quarter = date.fromisoformat(tables.name)
-            until = next_quarter(quarter)
-            known = Lifetimes.load(tables)
-            year = pl.col("date").is_between(quarter - timedelta(days=366), until, closed="left")
-            rows = daily_stats(work).filter(year)
-            path.write_text(extend(previous, quarter, known, rows, style).to_json(), "utf-8")
+            quarter, known = date.fromisoformat(tables.name), Lifetimes.load(tables)
+            layout = extend(previous, quarter, known, known.counts, style)
+            path.write_text(layout.to_json(), "utf-8")
         previous = found[tables] = FilmLayout.from_json(path.read_text("utf-8"))
     return found
 
