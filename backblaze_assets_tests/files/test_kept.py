@@ -158,3 +158,18 @@ def test_versions_of_source_are_bounded(tmp_path):
         sources.keep("asset", f"{number:032x}", {"a.py": b"pass"})
     assert len(sources.files("asset")) == MOST
     assert sources.has("asset", f"{MOST + 2:032x}")
+
+
+def test_what_is_kept_already_may_be_kept_again(tmp_path):
+    store = Kept(tmp_path, 1000)
+    stand(tmp_path)
+    assert keep(store, "1") == keep(store, "1") == 1
+    assert [entry.bytes for entry in store.entries()] == [100]
+
+
+def test_a_link_to_the_file_itself_leaves_nothing_unfinished(tmp_path):
+    """A rename of one name of a file to another name of it does nothing, and leaves both."""
+    (tmp_path / "one").write_bytes(b"x")
+    for _ in range(2):
+        atomic.link(tmp_path / "one", tmp_path / "two")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
