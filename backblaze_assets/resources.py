@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from backblaze_assets.drive_stats.archive import BASE_URL
+from backblaze_assets.drive_stats.archive import BASE_URL, GIGABYTE, MOST_BYTES
 from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.files.kept import Kept
 from backblaze_assets.film.style import Style
@@ -28,6 +28,7 @@ class Data:
         url: where zips are downloaded from.
         viewer_port: where the viewer is to listen that the UI's pictures and links lead to, if any.
         keep_bytes: the most to keep of results that newer ones have replaced.
+        most_bytes: what the CSVs of one zip may take unpacked.
     """
 
     root: Path
@@ -36,6 +37,7 @@ class Data:
     url: str = BASE_URL
     viewer_port: int | None = None
     keep_bytes: int = 2_000_000_000
+    most_bytes: int = MOST_BYTES
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Data":
@@ -47,6 +49,7 @@ class Data:
             settings.url,
             settings.viewer_port,
             round(settings.keep_gb * 1e9),
+            settings.zip_limit * GIGABYTE,
         )
 
     @property
@@ -77,7 +80,7 @@ class Data:
     @cached_property
     def view(self) -> View:
         """What the folder had when it was first looked at through this object."""
-        return View.of(self.root)
+        return View.of(self.root, self.most_bytes)
 
     def seen_anew(self) -> "Data":
         """The same, with another look at the folder."""
