@@ -17,7 +17,8 @@ Rows = npt.NDArray[np.intp]
 
 BEHIND, FRESH, FRONT = 1 << 24, 2 << 24, 3 << 24
 """What is added to the pixel of a drive, of a new one, and of one that has failed."""
-_BAND = 48
+_COLOUR = np.uint32(0xFFFFFF)
+_BAND = 32
 """Rows that are drawn at a time."""
 _FINE = 16
 """Bits after the point of a place on the way: drives move by whole pixels otherwise."""
@@ -88,7 +89,7 @@ class Flight:
         width, height = size
         top, bottom = int(y.min()), min(int(y.max()) + height, len(canvas))
         plane = np.zeros((bottom - top + height - 1, canvas.shape[1]), np.uint32)
-        corners = (y + np.int32(height - 1 - top)) * np.int32(canvas.shape[1]) + x
+        corners = ((y + np.int32(height - 1 - top)) * np.int32(canvas.shape[1]) + x).astype(np.intp)
         inks = colours[self.flying]
         plane.reshape(-1)[corners] = inks
         for front in (FRESH, FRONT):  # of squares in one place the last one set is seen
@@ -97,7 +98,8 @@ class Flight:
         for row in range(top, bottom, _BAND):  # which stays in the processor's cache
             band = plane[row - top : min(row + _BAND, bottom) - top + height - 1]
             seen = _grown(_grown(band, width, 1), height, 0)[height - 1 :]
-            np.copyto(canvas[row : row + len(seen)], seen, where=seen != 0)
+            below = canvas[row : row + len(seen)]
+            np.maximum(below & _COLOUR, seen, out=below)
 
 
 def _grown(plane: Pixels, side: int, axis: int) -> Pixels:
