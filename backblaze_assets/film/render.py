@@ -50,7 +50,7 @@ SINK = 60
 """Pixels of a 1080p canvas by which a drive sinks that leaves the picture as an era begins."""
 SUNK = 0.4
 """The part of the glide in which it does."""
-LABELS_GO, LABELS_COME = 0.25, 0.75
+LABELS_GO, LABELS_COME = 0.12, 0.9
 """The parts of the way after which the old labels go, and the new ones come."""
 COOL_STEP = 3
 """Days for which a new drive keeps its colour."""
