@@ -37,7 +37,7 @@ test *arguments:
 
 # Slow tests: daemons, kills, whole years. They mostly wait, hence more of them than cores
 slow *arguments:
-    {{ bin }}/pytest -m slow -n 3 --dist loadgroup {{ arguments }}
+    {{ bin }}/pytest -m slow -n 3 {{ arguments }}
 
 # What another Python might break: reading, processes, drawing, and the whole chain
 portable:
@@ -53,6 +53,20 @@ ci:
 # How many small changes to the code the tests notice; takes arguments such as `--max 100 --workers 2`
 mutation *arguments:
     {{ bin }}/python -m backblaze_assets_tests.mutation {{ arguments }}
+
+# Known weaknesses of what requirements.lock names; asks the database of PyPI
+audit:
+    {{ bin }}/pip install -q pip-audit
+    {{ bin }}/pip-audit --progress-spinner off --disable-pip --require-hashes -r requirements.lock
+
+# Write requirements.lock anew: the newest versions with their hashes, for all Pythons and systems
+lock:
+    {{ bin }}/pip install -q uv
+    mkdir -p build
+    grep '^#' requirements.lock >build/lock.txt
+    {{ bin }}/uv pip compile -q pyproject.toml --extra dev --universal --python-version 3.11 \
+        --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header >>build/lock.txt
+    mv build/lock.txt requirements.lock
 
 # Benchmarks, all or by name
 bench *names:

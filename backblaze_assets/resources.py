@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from backblaze_assets.drive_stats.archive import BASE_URL
+from backblaze_assets.drive_stats.archive import BASE_URL, GIGABYTE, MOST_BYTES
 from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.film.style import Style
 from backblaze_assets.lineage.ledger import Ledger
@@ -26,6 +26,7 @@ class Data:
         pace: days a second that the film shows.
         url: where zips are downloaded from.
         viewer_port: where the viewer is to listen that the UI's pictures and links lead to, if any.
+        most_bytes: what the CSVs of one zip may take unpacked.
     """
 
     root: Path
@@ -33,11 +34,19 @@ class Data:
     pace: int = 60
     url: str = BASE_URL
     viewer_port: int | None = None
+    most_bytes: int = MOST_BYTES
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Data":
         """The resource for the given settings."""
-        return cls(settings.data, settings.film, settings.pace, settings.url, settings.viewer_port)
+        return cls(
+            settings.data,
+            settings.film,
+            settings.pace,
+            settings.url,
+            settings.viewer_port,
+            settings.zip_limit * GIGABYTE,
+        )
 
     @property
     def folder(self) -> DataFolder:
@@ -62,7 +71,7 @@ class Data:
     @cached_property
     def view(self) -> View:
         """What the folder had when it was first looked at through this object."""
-        return View.of(self.root)
+        return View.of(self.root, self.most_bytes)
 
     def seen_anew(self) -> "Data":
         """The same, with another look at the folder."""

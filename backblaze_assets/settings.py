@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backblaze_assets.drive_stats.archive import BASE_URL
+from backblaze_assets.drive_stats.archive import BASE_URL, GIGABYTE, MOST_BYTES
 from backblaze_assets.errors import DataError
 from backblaze_assets.film.style import FORMATS, PACES
 
@@ -21,6 +21,7 @@ class Settings:
         download: whether newly published quarters are looked for every day and downloaded;
             BACKBLAZE_DOWNLOAD, `on` or `off`, which is the default.
         url: where zips are downloaded from; BACKBLAZE_URL, for a mirror.
+        zip_limit: gigabytes that the CSVs of one zip may take unpacked; BACKBLAZE_ZIP_LIMIT.
         partitions_per_tick: how many partitions the nightly schedule asks for at a time;
             BACKBLAZE_PARTITIONS_PER_TICK.
         port: where the UI listens, so that the sensor can have new partitions shown there;
@@ -37,6 +38,7 @@ class Settings:
     pace: int = 60
     download: bool = False
     url: str = BASE_URL
+    zip_limit: int = MOST_BYTES // GIGABYTE
     partitions_per_tick: int = 1000
     port: int = 3000
     viewer_port: int | None = 3001
@@ -58,6 +60,7 @@ class Settings:
             pace=_count("BACKBLAZE_PACE", 60),
             download=_switch("BACKBLAZE_DOWNLOAD"),
             url=(os.environ.get("BACKBLAZE_URL") or BASE_URL).rstrip("/"),
+            zip_limit=_count("BACKBLAZE_ZIP_LIMIT", MOST_BYTES // GIGABYTE),
             partitions_per_tick=_count("BACKBLAZE_PARTITIONS_PER_TICK", 1000),
             port=_count("BACKBLAZE_PORT", 3000),
             viewer_port=None

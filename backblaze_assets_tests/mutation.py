@@ -1,11 +1,11 @@
-"""How many small changes to the code the fast tests notice.
+"""How many small changes to the code the tests notice.
 
     python -m backblaze_assets_tests.mutation --paths backblaze_assets/lineage --max 100 --workers 2
 
 Each change is made in a temporary copy of the repository, never in place. The tests that mirror the
-changed file run first (`pkg/a/b.py`: `pkg_tests/a/test_b.py`, then the rest of `pkg_tests/a`), and
-when they notice nothing, all other fast tests. A change that no test can notice goes into
-`mutation_ignored.txt`, with the reason.
+changed file run first (`pkg/a/b.py`: `pkg_tests/a/test_b.py`, then the rest of `pkg_tests/a`), the
+fast ones before the slow ones, and when they notice nothing, all other fast tests. A change that no
+test can notice goes into `mutation_ignored.txt`, with the reason.
 """
 
 import argparse
@@ -34,6 +34,8 @@ PATHS = ("graph.py", "partitions.py", "lineage", "automation", "assets")
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", "__pycache__", ".*_cache", "build", "dist")
 
 SLACK_SECONDS = 20
+
+FAST, SLOW = "not slow", "slow"
 
 KILLED, TIMEOUT, SURVIVED, ERROR, LATE = "killed", "timeout", "survived", "error", "not run"
 NOTICED = (KILLED, TIMEOUT)
@@ -93,8 +95,14 @@ class Copy:
         target.write_text(text, encoding="utf-8")
         os.utime(target, (self.written, self.written))
 
-    def test(self, files: Sequence[Path], limit: float | None) -> Run:
-        """Run fast tests until one fails, in a process that is ended with all its children."""
+    def test(self, files: Sequence[Path], marked: str, limit: float | None) -> Run:
+        """Run tests until one fails, in a process that is ended with all its children.
+
+        Args:
+            files: where the tests are.
+            marked: which of them, in pytest's words for marks.
+            limit: seconds that they may take.
+        """
         begun = time.monotonic()
         with (
             tempfile.TemporaryDirectory(
@@ -104,7 +112,7 @@ class Copy:
         ):
             process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-m", "not slow"),
+                    *(sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-m", marked),
                     *("-n", "0", "-p", "no:cacheprovider", "--basetemp", f"{scratch}/pytest"),
                     *(str(path.relative_to(self.source)) for path in files),
                 ],
@@ -144,7 +152,7 @@ class Judge:
 
     root: Path
     until: float
-    _limits: dict[tuple[Path, ...], float] = field(default_factory=dict)
+    _limits: dict[tuple[str, tuple[Path, ...]], float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def judge(self, mutant: Mutant, copy: Copy) -> Outcome:
@@ -159,13 +167,13 @@ class Judge:
         original = (self.root / mutant.path).read_text(encoding="utf-8")
         near = near_tests(self.root, mutant.path)
         others = [path for path in all_tests(self.root, mutant.path) if path not in near]
-        for files in (near, others):
+        for files, marked in ((near, FAST), (near, SLOW), (others, FAST)):
             if not files:
                 continue
-            limit = self._limit(files, copy)
+            limit = self._limit(files, marked, copy)
             copy.write(mutant.path, mutant.text)
             try:
-                run = copy.test(files, limit)
+                run = copy.test(files, marked, limit)
             finally:
                 copy.write(mutant.path, original)
             seconds += run.seconds
@@ -177,12 +185,12 @@ class Judge:
                 return Outcome(mutant, ERROR, seconds, f"pytest ended with {run.code}")
         return Outcome(mutant, SURVIVED, seconds)
 
-    def _limit(self, files: Sequence[Path], copy: Copy) -> float:
+    def _limit(self, files: Sequence[Path], marked: str, copy: Copy) -> float:
         """Several times what the tests take without a change."""
         with self._lock:
-            key = tuple(files)
+            key = (marked, tuple(files))
             if key not in self._limits:
-                run = copy.test(files, None)
+                run = copy.test(files, marked, None)
                 if run.code not in (0, 5):
                     message = f"the tests fail without any change: {run.failed or run.code}"
                     raise UnchangedError(message)

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -153,7 +153,14 @@ def kept_project(root: Path) -> Iterator[Project]:
     """A project on a data folder, which need not exist, with records in a folder beside it."""
     root.mkdir(parents=True, exist_ok=True)
     _records(root).mkdir(exist_ok=True)
-    with dg.DagsterInstance.local_temp(str(_records(root)), overrides=_QUIET) as instance:
+    # Events are stored as the product stores them, which writes and waits for the disk less often.
+    storage = {
+        "module": "backblaze_assets.instance.storage",
+        "class": "Storage",
+        "config": {"base_dir": str(_records(root))},
+    }
+    overrides = {**_QUIET, "storage": {"custom": storage}}
+    with dg.DagsterInstance.local_temp(str(_records(root)), overrides=overrides) as instance:
         yield Project(root, instance)
 
 
@@ -179,20 +186,34 @@ def copy_of(root: Path, new_root: Path) -> Iterator[Project]:
         yield project
 
 
-def everything_built(factory: pytest.TempPathFactory) -> Path:
-    """The data folder of a project with everything made, to be copied.
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that is made once for all processes of a test run, by the first that asks for it.
 
-    It is made once for all processes of a test run, by the first that asks for it.
+    Args:
+        factory: pytest's.
+        name: the folder's.
+        make: is given the folder, which is not there yet.
     """
     base = factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "everything"
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "whole").exists():
-            with kept_project(folder / "data") as project:
-                write_fleet(project.root)
-                project.update()
-            (folder / "whole").touch()
-    return folder / "data"
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made once" / name
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(folder.with_name(f"{name}.lock")):
+        whole = folder.with_name(f"{name} is whole")
+        if not whole.exists():
+            make(folder)
+            whole.touch()
+    return folder
+
+
+def everything_built(factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a project with everything made, to be copied."""
+
+    def make(root: Path) -> None:
+        with kept_project(root) as project:
+            write_fleet(project.root)
+            project.update()
+
+    return made_once(factory, "everything", make)
 
 
 def spoil(path: Path, day: date) -> None:

@@ -42,6 +42,7 @@ def by_hand(calendar: Calendar) -> tuple[list[str], list[str]]:
     return quarters, days
 
 
+@pytest.mark.slow
 @given(calendars())
 @settings(max_examples=15, deadline=None, phases=[Phase.generate])
 def test_dagster_has_the_keys_of_the_calendar_and_its_pages_too(calendar):

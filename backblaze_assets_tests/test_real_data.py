@@ -79,6 +79,7 @@ def test_forty_real_days_agree_with_an_independent_count(tmp_path, path, models)
     )
 
 
+@pytest.mark.slow
 def test_every_column_of_four_eras_is_imported(tmp_path):
     data = link(tmp_path / "data", *FAILURES)
     run("import", "--data", data)

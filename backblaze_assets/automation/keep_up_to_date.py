@@ -62,13 +62,9 @@ def keep_up_to_date_sensor(data: Data, port: int) -> dg.SensorDefinition:
         before = json.loads(context.cursor or "{}")
         if not _lie_still(data.root):
             return _skip("A zip has just changed, or is being copied: next time.", before)
-        if is_at_work(context.instance):
-            # What takes seconds is done now, when nothing else waits for it.
-            show = before.get("show") == loaded
-            if show:
-                _show_new_partitions(context, port)
-            if show or not _over(context.instance):
-                return _skip(AT_WORK, {**before, "show": None})
+        show = before.get("show") == loaded
+        if is_at_work(context.instance) and not _are_over(context, port, show=show):
+            return _skip(AT_WORK, {**before, "show": None})
         seen = _seen(data.root, context.instance)
         if before.get("seen") == seen and before.get("loaded") == loaded:
             return _skip(before["note"], before)
@@ -120,12 +116,18 @@ def _lie_still(root: Path) -> bool:
     return list(_zips(root)) == before
 
 
-def _over(instance: dg.DagsterInstance) -> bool:
-    """Whether all runs end within the time that a tick waits for them."""
+def _are_over(context: dg.SensorEvaluationContext, port: int, *, show: bool) -> bool:
+    """Whether the runs at work end within the time that a tick waits for them.
+
+    To `show` new partitions takes seconds. It is done in that time, when nothing else waits for it.
+    """
+    if show:
+        _show_new_partitions(context, port)
+        return False  # what has been loaded anew has the next word
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
         time.sleep(LOOK_S)
-        if not is_at_work(instance):
+        if not is_at_work(context.instance):
             return True
     return False
 

@@ -7,12 +7,14 @@ to date gets none. What cannot be made costs itself and what is made from it, an
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import dagster as dg
 
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.space import NoSpaceError, says_full
 from backblaze_assets.graph import GRAPH, upstream_of
 from backblaze_assets.instance.opening import is_read_only
 from backblaze_assets.lineage.plan import Batch, next_batches
@@ -80,7 +82,7 @@ def bring_up_to_date(
             while todo := batches():
                 for batch in todo:
                     say(_sentence(batch))
-                    failed, warnings = _run(instance, job, batch)
+                    failed, warnings = _run(instance, job, batch, data.root)
                     errors += failed
                     for warning in warnings:
                         say(warning)
@@ -101,7 +103,7 @@ def _job(data: Data) -> dg.JobDefinition:
 
 
 def _run(
-    instance: dg.DagsterInstance, job: dg.JobDefinition, batch: Batch
+    instance: dg.DagsterInstance, job: dg.JobDefinition, batch: Batch, root: Path
 ) -> tuple[list[str], list[str]]:
     """Make a batch in one run; give what its steps failed of, and what its checks warn of."""
     run_id = str(uuid4())
@@ -130,7 +132,10 @@ def _run(
         if stopped := instance.get_run_by_id(run_id):
             instance.report_run_canceled(stopped)
         raise KeyboardInterrupt from interrupt
-    return _failures(result), _warnings(result)
+    failed = _failures(result)
+    if any(says_full(text, root) for text in failed):
+        raise NoSpaceError  # whatever comes next would fail as well
+    return failed, _warnings(result)
 
 
 def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:

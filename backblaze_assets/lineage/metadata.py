@@ -2,8 +2,11 @@
 
 import base64
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import dagster as dg
+
+from backblaze_assets.report.pictures import picture_of
 
 
 def table(rows: Iterable[Mapping[str, str | int | float | None]]) -> dg.TableMetadataValue:
@@ -31,6 +34,30 @@ def link(viewer: str | None, page: str) -> dict[str, dg.MetadataValue]:
     """The metadata `watch` or `open`, a link to a page of the viewer, if there is one."""
     name = "watch" if page == "film" else "open"
     return {name: dg.MetadataValue.url(f"{viewer}/{page}")} if viewer else {}
+
+
+def chart(
+    viewer: str | None, asset: str, path: Path, text: str, *, many: bool = False
+) -> dict[str, dg.MetadataValue]:
+    """The metadata `picture`: what says most of a table, in one look.
+
+    The viewer draws it when somebody looks, which costs a run nothing. Without one it stands in
+    the event, 5 to 15 KB.
+
+    Args:
+        viewer: the viewer's address, if there is one.
+        asset: the table's asset.
+        path: the partition's file or folder.
+        text: what the picture shows, for those who do not see it.
+        many: the asset has too many partitions for pictures inside events.
+    """
+    if viewer:
+        address = f"{viewer}/chart/{asset}/{path.stem}.png?width={_WIDTH}"
+        return {"picture": dg.MetadataValue.md(f"![{text}]({address})")}
+    if many:
+        return {}
+    data = base64.b64encode(picture_of(asset, path, _WIDTH)).decode()
+    return {"picture": dg.MetadataValue.md(f"![{text}](data:image/png;base64,{data})")}
 
 
 def picture(jpeg: bytes, text: str) -> dg.MarkdownMetadataValue:

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from backblaze_assets.drive_stats.quarters import quarter_of
-from backblaze_assets.errors import DataError
+from backblaze_assets.errors import DamagedError, DataError
 from backblaze_assets.files.atomic import remove_unfinished
 from backblaze_assets.files.folder import file_names
 from backblaze_assets.files.origin import Origin, digest_versions
@@ -28,6 +29,7 @@ from backblaze_assets.graph import GRAPH, Source
 from backblaze_assets.lineage.code_version import code_version
 from backblaze_assets.lineage.ledger import PROVENANCE, RUNNING, Materialization
 from backblaze_assets.lineage.status import ABSENT, Lineage
+from backblaze_assets.lineage.verifying import result_at
 from backblaze_assets.partitions import Key, Partitioning, day_of
 from backblaze_assets.resources import Data
 from backblaze_assets.work.locks import one_at_a_time
@@ -127,7 +129,7 @@ class Step:
         try:
             yield
         except DataError as error:
-            self._failed[key] = error
+            self._failed[key] = self._without_damage(error)
 
     def make_all(self, parts: list[Part], make: Callable[[list[Part]], None]) -> None:
         """Make many partitions in one go; if that fails, find the bad ones by halves.
@@ -140,12 +142,26 @@ class Step:
             if parts:
                 make(parts)
         except DataError as error:
+            error = self._without_damage(error)
             if len(parts) == 1:
                 self._failed[parts[0].key] = error
                 return
             middle = len(parts) // 2
             self.make_all(parts[:middle], make)
             self.make_all(parts[middle:], make)
+
+    def _without_damage(self, error: DataError) -> DataError:
+        """Remove the damaged result that an error is about, if it can be made anew."""
+        if not isinstance(error, DamagedError):
+            return error
+        found = result_at(self.lineage, error.path)
+        if found is None or not self.lineage.can_be_made(found.asset, found.key):
+            return error
+        error.path.unlink(missing_ok=True)
+        return DataError(
+            f"{error.path} was damaged: {error.reason}. It is removed, and the same command again "
+            f"makes {_what(found.asset, found.key)} anew, and what is made from it."
+        )
 
     def path(self, asset: str, key: Key) -> Path:
         """The file of a partition of any asset, or the folder of its files."""
@@ -290,6 +306,8 @@ def run_step(
             make(step)
         except DataError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
+        except pl.exceptions.PanicException as error:  # which passes by whoever catches errors
+            raise RuntimeError(f"Polars: {error}") from error
         return step.result()
 
 

@@ -119,6 +119,7 @@ def test_a_missing_input_is_named(project):
     )
 
 
+@pytest.mark.slow
 def test_files_that_a_killed_run_left_are_kept(project):
     project.update("film_layout")
     project.run("frames", first=FIRST, last=LAST)

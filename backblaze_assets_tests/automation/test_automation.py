@@ -135,6 +135,7 @@ def ticks(request: pytest.FixtureRequest, monkeypatch) -> Ticks:
 # The sensor
 
 
+@pytest.mark.slow
 def test_a_dropped_zip_becomes_the_film_in_three_runs_and_then_nothing_is_asked_for(ticks):
     (first,) = ticks.tick()
     assert (names(first), span(first)) == (QUARTERLY, (Q2, Q3))
@@ -218,6 +219,7 @@ def test_nothing_is_asked_for_while_runs_are_at_work(project, ticks):
     assert len(ticks.tick()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tables_only")
 def test_a_bad_zip_is_shown_as_a_failed_check_once_and_holds_up_no_other(project, ticks):
     (project.root / "data_2014.zip").write_bytes(b"PK\x03\x04 cut short")
@@ -242,6 +244,7 @@ def test_a_bad_zip_is_shown_as_a_failed_check_once_and_holds_up_no_other(project
     assert "data_2014.zip" not in ticks.message
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tables_only")
 def test_a_failed_import_is_not_asked_for_again_until_its_zip_changes(project, ticks):
     path = project.root / "data_2014.zip"
@@ -341,6 +344,7 @@ def test_an_empty_folder_is_named(tmp_path, monkeypatch):
         assert ticks.events == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tables_only")
 def test_data_beyond_the_partitions_shown_are_asked_for_and_a_person_is_told(
     settled, ticks, monkeypatch
@@ -506,6 +510,7 @@ def by_night(project: Project, limit: int = 1000, night: int = 2) -> list[dg.Run
     return [] if isinstance(found, dg.SkipReason) else found
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tables_only")
 def test_the_night_asks_for_ranges_in_order_and_in_bounded_steps(stored):
     seen = []
@@ -540,6 +545,7 @@ def test_the_night_leaves_runs_alone_that_are_at_work(stored):
     assert by_night(stored) == []
 
 
+@pytest.mark.slow
 def test_what_has_failed_is_tried_again_the_next_night_and_not_before(stored):
     (request,) = by_night(stored)
     run = stored.instance.create_run_for_job(
@@ -553,6 +559,7 @@ def test_what_has_failed_is_tried_again_the_next_night_and_not_before(stored):
     assert (names(again), span(again)) == (QUARTERLY, (Q2, Q3))
 
 
+@pytest.mark.slow
 def test_the_night_makes_nothing_from_what_a_check_refuses(stored):
     stored.update("raw_quarter")
     lose_a_row(stored.file(f"raw_quarter/{Q2}/{FIRST}.parquet"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backblaze_assets.cli import app as cli
-from backblaze_assets_tests.conftest import FIRST, write_fleet
+from backblaze_assets_tests.project import FIRST, made_once, write_fleet
 
 PROGRAM = Path(sys.executable).with_name("backblaze-assets")
 VARIABLES = ("BACKBLAZE_DATA", "BACKBLAZE_DEBUG", "BACKBLAZE_URL", "DAGSTER_HOME")
@@ -83,11 +83,13 @@ def run(
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for which `movie` has been run; not to be changed."""
-    folder = tmp_path_factory.mktemp("cli") / "data [of 2013]"
-    write_fleet(folder)
-    done = run_program("movie", "--data", folder)
-    assert done.code == 0, done.stderr
-    assert done.stdout == f"{folder / 'movie' / 'movie.mp4'}\n"
-    assert "raw_quarter 2013-Q2 to 2013-Q3 (2)\n" in done.stderr
-    assert f"frames {FIRST} to 2013-07-06 (12)\n" in done.stderr
-    return folder
+
+    def make(folder: Path) -> None:
+        write_fleet(folder)
+        done = run_program("movie", "--data", folder)
+        assert done.code == 0, done.stderr
+        assert done.stdout == f"{folder / 'movie' / 'movie.mp4'}\n"
+        assert "raw_quarter 2013-Q2 to 2013-Q3 (2)\n" in done.stderr
+        assert f"frames {FIRST} to 2013-07-06 (12)\n" in done.stderr
+
+    return made_once(tmp_path_factory, "data [of 2013]", make)

@@ -291,6 +291,20 @@ def test_survival_of_every_model(run, data):
     assert {row["group"] for row in json.loads(by_maker.stdout)} > {"HGST", "Seagate"}
 
 
+def test_the_spread_of_a_column_over_all_raw_rows(run, data):
+    done = run("hist", "smart_9", "--by", "model", "--format", "json", "--data", data)
+    assert done.code == 0, done.stderr
+    stored = pl.read_parquet(data / "daily_stats", columns=["model", "drives"])
+    drives = dict(stored.group_by("model").agg(pl.col("drives").sum()).iter_rows())
+    found = dict.fromkeys(drives, 0)
+    for row in json.loads(done.stdout):
+        found[row["group"]] += row["drive_days"]
+    assert found == drives
+    wrong = run("hist", "smrt_9_raw", "--data", data)
+    assert (wrong.code, wrong.stdout) == (1, "")
+    assert "smart_9_raw" in wrong.stderr
+
+
 def test_reconcile_says_that_nothing_was_published_of_these_quarters(run, data):
     done = run("reconcile", "--data", data)
     assert (done.code, done.stdout) == (0, "No published table is known of these quarters.\n")

@@ -43,6 +43,7 @@ def bad_zip(request: pytest.FixtureRequest) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_one_bad_zip_costs_nothing_else(run, bad_zip):
     write_fleet(Path("data"))
     done = run("import")
@@ -77,6 +78,7 @@ def test_tables_and_film_of_all_else_are_made(run):
     assert again.stderr == done.stderr.splitlines()[-1] + "\n", "nothing runs again"
 
 
+@pytest.mark.slow
 def test_a_bad_zip_alone_is_named_by_every_command(run, bad_zip):
     for command in ("movie", "import", "afr", "why"):
         done = run(command)
@@ -89,6 +91,7 @@ def test_a_bad_zip_alone_is_named_by_every_command(run, bad_zip):
     assert "raw_quarter" in status.stdout
 
 
+@pytest.mark.slow
 def test_an_empty_folder_is_not_up_to_date(run):
     Path("data").mkdir()
     why = run("why")

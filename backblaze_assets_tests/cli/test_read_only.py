@@ -104,6 +104,7 @@ telemetry: {enabled: true}
 """
 
 
+@pytest.mark.slow
 def test_settings_of_another_project_in_the_current_folder_are_not_ours(run, data):
     Path("dagster.yaml").write_text(OTHERS, encoding="utf-8")
     for command in (["status"], ["why"], ["trace"], ["afr", "--all"]):

@@ -177,6 +177,7 @@ def test_what_is_not_made_yet_is_said(tmp_path):
         describe_columns(tmp_path, "afr_table")
 
 
+@pytest.mark.slow
 def test_columns_are_described_as_the_rows_say(root):
     for name in ("daily_stats", "drives", "raw", "afr"):
         described = describe_columns(root, name)

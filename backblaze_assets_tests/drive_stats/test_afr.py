@@ -365,6 +365,7 @@ def test_tables_stay_the_same_to_the_byte(tmp_path):
     assert digest == "08d5b48ddc1a6440"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "models"), FORTY_DAYS)
 def test_forty_real_days_equal_an_independent_count(tmp_path, path, models):
     archive = scan(path)

@@ -280,6 +280,7 @@ def written(draw) -> str:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     lines=st.lists(written() | st.just(""), max_size=12),

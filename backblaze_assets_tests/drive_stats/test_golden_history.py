@@ -17,7 +17,7 @@ from backblaze_assets.drive_stats.survival import survival
 from backblaze_assets.files.origin import Origin
 from backblaze_assets_tests.real_data import SHARED
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("the history is rebuilt once")]
+pytestmark = pytest.mark.slow
 
 TOOL = SHARED / "tools" / "fleet_history.py"
 GOLDEN = SHARED / "facts" / "survival"

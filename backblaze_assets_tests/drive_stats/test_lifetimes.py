@@ -444,6 +444,7 @@ def test_the_fold_equals_one_step_and_a_naive_count(tmp_path_factory, seed, days
         assert found["removed_on"] == (after if left else None)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_slots_are_dense_and_never_change(tmp_path_factory, seed):

@@ -63,6 +63,7 @@ def made(tmp_path_factory):
     return parts, rates, frames, folder
 
 
+@pytest.mark.slow
 def test_a_film_has_title_days_end_subtitles_and_chapters(made):
     parts, rates, _, folder = made
     report, words = make_movie(parts, rates, folder / "film.mp4", STYLE, ORIGIN)

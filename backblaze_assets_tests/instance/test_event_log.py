@@ -114,6 +114,7 @@ def everything(folder: Path, run_ids: list[str]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_same_records_as_dagsters_own_storage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +138,7 @@ def test_same_records_as_dagsters_own_storage(
     assert len(read[True][0]) == 10
 
 
+@pytest.mark.slow
 def test_each_storage_reads_what_the_other_wrote(tmp_path: Path) -> None:
     for number, batched in enumerate((True, False)):
         with instance_in(tmp_path, batched=batched) as instance:
@@ -144,6 +146,7 @@ def test_each_storage_reads_what_the_other_wrote(tmp_path: Path) -> None:
             assert len(latest_materializations(instance, KEY)) == number * 3 + 3
 
 
+@pytest.mark.slow
 def test_statements_do_not_grow_with_partitions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,6 +261,7 @@ def finish(children: list["subprocess.Popen[str]"]) -> list[int]:
     return [child.returncode for child in children]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
 def test_killed_process_leaves_whole_batches(tmp_path: Path) -> None:
     moments = {"before commit": (150, 150), "between commits": (200, 150)}
@@ -288,6 +292,7 @@ def test_processes_make_an_instance_and_write_at_once(tmp_path: Path) -> None:
     assert len(rows(index, "select 1 from event_logs")) == 1000
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc to count open files")
 def test_no_files_stay_open(tmp_path: Path) -> None:
     with instance_in(tmp_path) as instance:

@@ -58,6 +58,7 @@ def test_instance_lies_in_the_data_folder(tmp_path: Path) -> None:
     assert not list(Path.cwd().iterdir())
 
 
+@pytest.mark.slow
 def test_dagsters_own_commands_open_the_same_instance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +118,7 @@ def test_looking_makes_nothing(tmp_path: Path) -> None:
     assert not list((tmp_path / "data").iterdir())
 
 
+@pytest.mark.slow
 def test_looking_sees_what_is_recorded_even_from_copies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +174,7 @@ def test_dead_runs_are_ended(tmp_path: Path, gone: int) -> None:
         assert fail_dead_runs(instance) == []
 
 
+@pytest.mark.slow
 def test_opening_the_instance_ends_dead_runs(tmp_path: Path, gone: int) -> None:
     with open_instance(tmp_path / "data") as instance:
         dead = started_run(instance, gone)
@@ -193,6 +196,7 @@ def test_run_monitoring_learns_whether_the_process_is_there(tmp_path: Path, gone
     assert health == [WorkerStatus.FAILED, WorkerStatus.RUNNING]
 
 
+@pytest.mark.slow
 def test_runs_of_another_launcher_are_left_alone(gone: int) -> None:
     with dg.instance_for_test() as instance:
         started_run(instance, gone)

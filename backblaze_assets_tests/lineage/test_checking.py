@@ -176,6 +176,7 @@ def test_drive_days_are_compared_with_the_raw_rows_while_daily_stats_are_not_the
     assert "| 2013-Q3 | all models |" in table_of(empty.check("drive_lifetimes")["exposure_agrees"])
 
 
+@pytest.mark.slow
 def test_a_trailing_year_of_two_quarters_is_noticed(empty, monkeypatch):
     """The check cuts its windows by the calendar, and does not ask what the table was made from."""
     for quarter in (date(2013, 6, 30), date(2013, 9, 30), date(2013, 12, 31), date(2014, 3, 31)):
@@ -270,6 +271,7 @@ def test_what_is_odd_about_a_zip_is_a_warning_each(empty):
     assert "| ST4000DM000 and WDC WD60EFRX | 1 |" in table_of(failed["models_stable"])
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_read_is_an_error_of_the_check(damaged):
     (damaged.file(f"raw_quarter/{Q2}/{FIRST}.parquet")).write_bytes(b"PAR1 no more")
     found = damaged.check("raw_quarter")
@@ -281,6 +283,7 @@ def test_a_file_that_cannot_be_read_is_an_error_of_the_check(damaged):
     assert str(FIRST) in found["rows_accounted_for"].description
 
 
+@pytest.mark.slow
 def test_a_partial_day_is_a_warning(empty):
     drives = [f"S{number}" for number in range(20)]
     days = {
@@ -348,6 +351,7 @@ def test_real_rates_are_compared_with_published_ones(empty):
     assert re.search(r"\| 2021-Q1 quarter \| ST4000DM000 \| [a-z ]+ \| 1 \|", table_of(found))
 
 
+@pytest.mark.slow
 def test_a_frame_that_ends_early_stops_the_run(damaged):
     path = damaged.file(f"frames/{LAST}.jpg")
     path.write_bytes(path.read_bytes()[:-20_000])

@@ -38,6 +38,7 @@ def judge_again(project, asset, key):
     assert not found(project.run(asset, first=key))["rows_accounted_for"].passed
 
 
+@pytest.mark.slow
 def test_a_check_that_failed_before_the_clock_was_set_back_is_judged_anew(project, clock):
     """What was made anew later, by a clock that says earlier, is up to date; nothing loops."""
     project.update("raw_quarter")

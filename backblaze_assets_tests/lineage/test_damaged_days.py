@@ -25,6 +25,7 @@ def damage(zip_path: Path, day: str) -> None:
     zip_path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_a_bad_day_costs_itself_and_is_read_once_the_zip_is_mended(project: Project):
     zip_path = project.root / "data_2013.zip"
     whole = zip_path.read_bytes()

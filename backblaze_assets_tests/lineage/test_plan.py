@@ -50,6 +50,7 @@ def test_a_new_zip_takes_three_batches_to_everything(project):
     assert project.update() == []  # the command line agrees
 
 
+@pytest.mark.slow
 def test_alone_each_asset_waits_for_those_it_reads(project):
     seen = []
     while batches := next_batches(project.lineage(), ["afr_table", "film_layout"]):
@@ -69,6 +70,7 @@ def test_only_targets_and_what_they_read_are_planned(project):
     assert planned(project, "film_layout") == [(("drive_lifetimes",), 2)]
 
 
+@pytest.mark.slow
 def test_a_zip_of_another_quarter_waits_for_nobody(project):
     project.update("raw_quarter", "daily_stats")
     write_fleet(project.root, JANUARY_1, JANUARY_1)
@@ -85,6 +87,7 @@ def test_what_lies_between_is_not_asked_for(project):
     assert found[0].tags["dagster/asset_partition_range_end"] == Q2
 
 
+@pytest.mark.slow
 def test_failed_attempts_are_neither_waited_for_nor_repeated(project):
     write_fleet(project.root, JANUARY_1, JANUARY_1)
     spoil(project.root / "data_2014.zip", JANUARY_1)
@@ -107,6 +110,7 @@ def test_failed_attempts_are_neither_waited_for_nor_repeated(project):
     assert planned(project, "raw_quarter", tried=bad) == [(("raw_quarter",), 1)]
 
 
+@pytest.mark.slow
 def test_a_zip_without_a_readable_day_costs_its_quarter_and_what_continues_it(project):
     """All else is made, and the bad one is named at the end."""
     write_fleet(project.root, JANUARY_1, JANUARY_1)
@@ -118,6 +122,7 @@ def test_a_zip_without_a_readable_day_costs_its_quarter_and_what_continues_it(pr
     assert list(project.lineage().ledger.all("raw_quarter")) == [Q2, Q3]
 
 
+@pytest.mark.slow
 def test_a_bad_day_costs_that_day_until_its_zip_is_replaced(project):
     """A whole zip has the same list of checksums as the damaged one, so that cannot tell."""
     write_fleet(project.root, JANUARY_1, date(2014, 1, 3))
@@ -137,6 +142,7 @@ def test_a_bad_day_costs_that_day_until_its_zip_is_replaced(project):
     assert project.update("daily_stats") == [Ran("raw_quarter", 1), Ran("daily_stats", 1)]
 
 
+@pytest.mark.slow
 def test_a_changed_day_in_the_middle_is_one_batch_from_there_on(project):
     write_fleet(project.root, JANUARY_1, JANUARY_1)
     project.update("drive_lifetimes")

@@ -2,6 +2,8 @@
 
 from datetime import date
 
+import pytest
+
 from backblaze_assets.graph import GRAPH, upstream_of
 from backblaze_assets.lineage.reasons import Reason, sentence, why
 from backblaze_assets.lineage.status import Status
@@ -25,6 +27,7 @@ def test_what_is_missing_is_said_per_asset(project):
     assert [sentence(it) for it in why(project.lineage(), ["report"])] == ["report is missing"]
 
 
+@pytest.mark.slow
 def test_the_changed_zip_is_the_reason(project):
     project.update("drive_lifetimes")
     write_fleet(project.root, last=date(2013, 7, 7))

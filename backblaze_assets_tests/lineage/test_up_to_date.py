@@ -49,6 +49,7 @@ def test_the_same_zip_downloaded_again_leads_to_nothing(settled):
     assert settled.update() == []
 
 
+@pytest.mark.slow
 def test_one_changed_day_leads_to_what_is_made_from_it_and_nothing_else(settled):
     repack(settled.root / "data_2013.zip", changed_day="2013-07-02")
     layout = settled.lineage().ledger.version("film_layout", Q2)
@@ -81,6 +82,7 @@ def test_identical_output_stops_what_comes_after(settled):
     assert later.stat().st_mtime_ns == before.st_mtime_ns  # and is kept, as that is the same
 
 
+@pytest.mark.slow
 def test_a_history_that_changes_in_the_middle_takes_one_run(settled):
     repack(settled.root / "data_2013.zip", changed_day="2013-06-30")
     ran = settled.update("report")
@@ -132,6 +134,7 @@ def test_a_new_quarter_leads_to_that_quarter_and_what_spans_all(settled):
 # Files: what has been deleted is made anew, and nothing else
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [
@@ -162,6 +165,7 @@ def test_a_deleted_file_is_made_anew_and_comes_out_the_same(settled, path):
     assert settled.update() == []
 
 
+@pytest.mark.slow
 def test_raw_files_that_were_deleted_with_their_zip_are_missed_by_what_needs_them(project):
     project.update("drive_lifetimes", "daily_stats")
     shutil.rmtree(project.root / "raw_quarter")
@@ -185,6 +189,7 @@ def with_a_hole(tmp_path_factory) -> Iterator[Project]:
         yield project
 
 
+@pytest.mark.slow
 def test_with_a_quarter_missing_the_inputs_recorded_are_those_that_dagster_draws(with_a_hole):
     graph = with_a_hole.definitions.resolve_asset_graph()
     lineage = with_a_hole.lineage()
@@ -213,6 +218,7 @@ def test_with_a_quarter_missing_everything_is_up_to_date_once_made(with_a_hole):
     assert list(with_a_hole.status("movie_clip")) == [Q2, "2014-01-01"]
 
 
+@pytest.mark.slow
 def test_a_quarter_that_comes_in_between_changes_what_comes_after_it(tmp_path):
     with new_project(tmp_path / "data") as project:
         write_fleet(project.root, date(2013, 6, 30), date(2013, 6, 30))
@@ -298,6 +304,7 @@ def test_a_reversed_range_is_refused(project):
     assert f"{Q3}...{Q2} is reversed" in failure(result)
 
 
+@pytest.mark.slow
 def test_every_event_of_a_range_has_a_version_of_its_own(project):
     result = project.run("raw_quarter", "daily_stats", first=Q2, last=Q3)
     assert not result.success  # a range of quarters is none of days
@@ -313,6 +320,7 @@ def test_every_event_of_a_range_has_a_version_of_its_own(project):
 # A quarter that is published anew with fewer days
 
 
+@pytest.mark.slow
 def test_of_days_that_have_vanished_nothing_stays(project):
     project.update("afr_table", "movie_clip")
     assert project.file(f"frames/{LAST}.jpg").exists()
@@ -329,6 +337,7 @@ def test_of_days_that_have_vanished_nothing_stays(project):
     assert set(project.status("movie_clip").values()) == {Status.UP_TO_DATE}
 
 
+@pytest.mark.slow
 def test_files_of_others_and_of_other_quarters_stay(project):
     project.update("daily_stats")
     for name in ("2013-08-01-notes.txt", "readme.txt"):
@@ -342,6 +351,7 @@ def test_files_of_others_and_of_other_quarters_stay(project):
     }
 
 
+@pytest.mark.slow
 def test_what_killed_runs_have_left_half_done_is_gone_after_the_next_run(project):
     left = [
         project.file("movie_clip/.tmp-1a2b3c4d-2013-04-01.mp4"),
@@ -438,6 +448,7 @@ def test_a_range_that_cannot_be_checked_is_refused_as_a_whole(refused):
     assert set(refused.status("raw_quarter").values()) == {Status.REFUSED}
 
 
+@pytest.mark.slow
 def test_one_broken_frame_is_refused_and_made_anew_once_it_is_deleted(project):
     project.update("frames")
     frame = project.file(f"frames/{FIRST}.jpg")
@@ -449,6 +460,7 @@ def test_one_broken_frame_is_refused_and_made_anew_once_it_is_deleted(project):
     assert set(project.status("frames").values()) == {Status.UP_TO_DATE}
 
 
+@pytest.mark.slow
 def test_what_continues_a_history_at_fault_is_refused_too(project):
     project.update("drive_lifetimes")
     lose_a_row(project.file(f"drive_lifetimes/{Q2}/drives.parquet"))

@@ -26,7 +26,6 @@ PROGRAM = Path(sys.executable).with_name("backblaze-assets")
 STOPPED = "Stopped. What is whole is kept; the same command goes on from there."
 
 needs_signals = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
-one_after_another = pytest.mark.xdist_group("one data folder, interrupted again and again")
 
 
 @contextmanager
@@ -81,7 +80,6 @@ def whole(folder: Path) -> list[Path]:
 
 
 @needs_signals
-@one_after_another
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "whole_group"), [("raw_quarter", True), ("frames", False), ("movie_clip", True)]
@@ -108,7 +106,6 @@ def test_an_interrupt_ends_it_and_keeps_what_is_whole(data, stage, whole_group):
 
 
 @needs_signals
-@one_after_another
 @pytest.mark.slow
 def test_what_was_interrupted_or_killed_is_finished_by_the_next_command(data):
     for path in list((data / "frames").glob("2013-*.jpg")):
@@ -182,10 +179,12 @@ def wait_until(path: Path) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_results_come_from_processes():
     assert sorted(in_processes(double, [(1,), (2,), (3,)], workers=2)) == [2, 4, 6]
 
 
+@pytest.mark.slow
 def test_a_failure_stops_the_others(tmp_path):
     calls = [(work_until_stopped, tmp_path / "log"), (wait_and_fail, tmp_path / "log.begun")]
     with pytest.raises(ValueError, match="no number"):
@@ -202,6 +201,7 @@ def wait_and_fail(path: Path) -> None:
     raise ValueError("no number")
 
 
+@pytest.mark.slow
 @needs_signals
 def test_workers_end_with_their_parent(tmp_path):
     code = f"""
