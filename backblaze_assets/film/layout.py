@@ -7,9 +7,11 @@ so frames, clips and layouts that stand never change when a quarter is added.
 """
 
 import json
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +128,8 @@ class Label:
 
     def rate(self, day: int) -> tuple[str, str]:
         """The rate and its tone on `day`, counted from the first day of the history."""
-        said = [(text, tone) for since, text, tone in self.rates if since <= day]
-        return said[-1] if said else ("", "")
+        known = bisect_right(self.rates, day, key=itemgetter(0))
+        return self.rates[known - 1][1:] if known else ("", "")
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def _encoded(frames: Iterable[bytes], folder: Path, fps: int, origin: Origin) ->
     found = []
     for stands, group in itertools.groupby(runs, lambda run: run[1] >= fps // 2):
         if stands:
-            parts: list[tuple[tuple[bytes, ...], int]] = [
+            parts = [
                 ((frame,), min(fps, count - start))
                 for frame, count in group
                 for start in range(0, count, fps)
