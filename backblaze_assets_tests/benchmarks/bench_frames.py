@@ -14,7 +14,7 @@ What was tried:
 | the panel without date and figures kept; widths of words kept | 1 ms less | yes |
 | squares in flight drawn as (drives, pixels) in one assignment | a glide 56 ms | |
 | the same, pixel by pixel of the square, all drives at once | a glide 37 ms | |
-| only their corners, in a plane that then grows (`film/glide.py`), in bands of 32 rows | half of it | yes |
+| only corners, in a plane that grows (`film/glide.py`), by 32 rows at a time | half of it | yes |
 | the plane grown in one piece, put on the canvas by a mask | 3 times the bands' time | |
 | a picture that has changed everywhere encoded as it lies, not tile by tile | 3 ms less | yes |
 | chart drawn when it gains a column, every nine days | 0.5 of 3 ms | yes |
