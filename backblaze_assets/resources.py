@@ -8,6 +8,7 @@ import dagster as dg
 
 from backblaze_assets.drive_stats.archive import BASE_URL, GIGABYTE, MOST_BYTES
 from backblaze_assets.files.folder import DataFolder
+from backblaze_assets.files.kept import Kept
 from backblaze_assets.film.style import Style
 from backblaze_assets.lineage.ledger import Ledger
 from backblaze_assets.lineage.status import Lineage
@@ -26,6 +27,7 @@ class Data:
         pace: days a second that the film shows.
         url: where zips are downloaded from.
         viewer_port: where the viewer is to listen that the UI's pictures and links lead to, if any.
+        keep_bytes: the most to keep of results that newer ones have replaced.
         most_bytes: what the CSVs of one zip may take unpacked.
     """
 
@@ -34,6 +36,7 @@ class Data:
     pace: int = 60
     url: str = BASE_URL
     viewer_port: int | None = None
+    keep_bytes: int = 2_000_000_000
     most_bytes: int = MOST_BYTES
 
     @classmethod
@@ -45,6 +48,7 @@ class Data:
             settings.pace,
             settings.url,
             settings.viewer_port,
+            round(settings.keep_gb * 1e9),
             settings.zip_limit * GIGABYTE,
         )
 
@@ -57,6 +61,11 @@ class Data:
     def locks(self) -> Path:
         """Where the locks are that keep heavy work apart."""
         return self.root / ".locks"
+
+    @property
+    def kept(self) -> Kept:
+        """What is kept of results that newer ones have replaced."""
+        return Kept(self.root, self.keep_bytes)
 
     @property
     def viewer(self) -> str | None:

@@ -127,8 +127,8 @@ def _note(
         outcome.refused[kind] += 1
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a table."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print a table; 1 when a flip was not noticed, or read in silence."""
     parser = argparse.ArgumentParser(prog="python -m backblaze_assets_tests.bit_flips")
     parser.add_argument("data", type=Path)
     parser.add_argument("--flips", type=int, default=600)
@@ -146,6 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say("{:28}{:8}{:11}{:9}{:8}".format(kind, *counts))
     for place in found.where:
         _say(" ".join(map(str, place)))
+    return int(bool(found.where))
 
 
 def _say(text: str) -> None:
@@ -153,4 +154,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,6 @@ def test_the_lock_has_exact_versions_with_hashes_and_no_address():
     assert len(pins) == sum("==" in line and line[0].isalpha() for line in lock.splitlines())
     assert all(hashes.count("sha256:") for _, hashes in pins)
     project = tomllib.loads(text("pyproject.toml"))["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    names = {re.match(r"[a-z-]+", each)[0] for each in wanted}
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    names = {re.match(r"[a-z-]+", each)[0] for each in wanted} - {project["name"]}
     assert names <= {name for name, _ in pins}

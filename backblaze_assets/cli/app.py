@@ -377,8 +377,9 @@ def status() -> None:
     show_default=True,
     help="How to print it.",
 )
+@click.option("--source", is_flag=True, help="Print the source of the code that made it.")
 @_shared
-def trace(what: str, partition: str | None, form: str) -> None:
+def trace(what: str, partition: str | None, form: str, *, source: bool) -> None:
     """Show what a result was made from, back to the SHA-256 of each zip.
 
     The result is an asset, by default the film, or one PARTITION of it, or a file of this project,
@@ -396,7 +397,11 @@ def trace(what: str, partition: str | None, form: str) -> None:
             found = tracing.trace_file(lineage, Path(what))
     if not found:
         raise DataError(f"{what} {partition or ''}".strip() + " has not been materialized.")
-    if form == "json":
+    if source:
+        for asset, version in dict.fromkeys((node.asset, node.code_version) for node in found):
+            code = tracing.source_of(Settings.from_environment().data, asset, version)
+            click.echo(tracing.source_text(asset, version, code, form))
+    elif form == "json":
         click.echo(json.dumps([node.as_dict() for node in found], indent=1))
     else:
         console.show(tracing.as_tree(found))
@@ -424,6 +429,24 @@ def why(asset: str) -> None:
         raise DataError(problems)
     if not found:
         click.echo(f"{asset} is up to date, and so is all that it is made from.")
+
+
+@app.command()
+@click.option("--yes", is_flag=True, help="Remove it.")
+@click.option("--kept", "all_kept", is_flag=True, help="All replaced results, not only the oldest.")
+@_shared
+def prune(*, yes: bool, all_kept: bool) -> None:
+    """Say what in the data folder is of no use any more; with --yes, remove it.
+
+    Replaced results beyond the limit (BACKBLAZE_KEEP_GB), days and quarters that no zip and no
+    record has, what killed processes have left, what steps have printed long ago
+    (BACKBLAZE_LOG_DAYS). Never anything that is up to date.
+    """
+    from backblaze_assets.cli.prune import prune as look_and_remove
+
+    settings = Settings.from_environment()
+    _existing(settings)
+    look_and_remove(settings, yes=yes, all_kept=all_kept)
 
 
 @app.command()

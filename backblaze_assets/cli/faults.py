@@ -3,7 +3,6 @@
 import sqlite3
 from pathlib import Path
 
-from backblaze_assets.errors import DataError
 from backblaze_assets.files import space
 from backblaze_assets.settings import Settings
 
@@ -12,7 +11,7 @@ def about_the_folder(error: BaseException) -> str:
     """A full disk or damaged records, if that is what an error comes from; else nothing."""
     try:
         root = Settings.from_environment().data
-    except DataError:
+    except BaseException:  # noqa: BLE001 - then it is the settings that are at fault
         return ""
     if space.lacks_space(error, root):
         folder = space.where_full(error, root)

@@ -86,9 +86,9 @@ def _by_group(found: Histogram, by: By | None, width: int | None) -> list[str]:
     figures = [Column("drive days", lambda row: f"{row['rows']:,}", 3)]
     if any(each.quartiles for each in found.groups):
         figures += [
-            Column("lower", lambda row: said(row["middle"][0]), 4),
-            Column("median", lambda row: said(row["middle"][1]), 7),
-            Column("upper", lambda row: said(row["middle"][2]), 4),
+            Column("lower", lambda row: _rounded(row["middle"][0]), 4),
+            Column("median", lambda row: _rounded(row["middle"][1]), 7),
+            Column("upper", lambda row: _rounded(row["middle"][2]), 4),
         ]
     figures.append(Column("spread", lambda row: shape(row["counts"]), ALWAYS, left=True))
     lines = table_lines(keys, figures, body, [], width)
@@ -121,6 +121,10 @@ def shape(counts: Sequence[int]) -> str:
         " " if not count else _LEVELS[min(int(len(_LEVELS) * count / most), len(_LEVELS) - 1)]
         for count in counts
     )
+
+
+def _rounded(value: float) -> str:
+    return said(round(value) if abs(value) >= 100 else value)
 
 
 def _percent(rows: int, of: int) -> str:

@@ -42,8 +42,8 @@ class Bin:
 class Group:
     """One group of rows: its name, rows with a value, how many in each bin, and the quartiles.
 
-    The quartiles (lower, median, upper) are approximate, by Dunning's t-digest: about a percent of
-    the rows lies between them and the true ones. None for what is no number.
+    The quartiles (lower, median, upper) are within a fiftieth of a bin of the true ones, on a scale
+    of powers of ten within 2 %. None for what is no number.
     """
 
     name: str
@@ -115,8 +115,16 @@ def histogram(
         else:
             edges = _edges(database, source, float(least), float(most), whole=kind in _WHOLE)
             key = _place(edges)
-        bins, places = _bins(database, source, key, edges, kind)
-        groups = _groups(database, source, key, places, len(bins), number=number) if by else ()
+        groups: tuple[Group, ...] = ()
+        if edges is None:
+            bins, places = _values(database, source, key, kind)
+        else:
+            places = {place: place for place in range(len(edges) - 1)}
+            if by:
+                groups = _groups(database, source, key, edges, places, number=number)
+            bins = _bins(database, source, key, edges, groups, whole=kind in _WHOLE)
+        if by and not groups:
+            groups = _groups(database, source, key, edges, places, number=number)
         return Histogram(name, rows, filled, bins, filled - sum(b.rows for b in bins), groups)
 
 
@@ -176,68 +184,120 @@ def _linear(least: float, most: float, *, whole: bool) -> list[float]:
     return [width * place for place in range(first, int(most // width) + 2)]
 
 
+def _is_linear(edges: Sequence[float]) -> bool:
+    return (
+        len({round((high - low) / (edges[1] - edges[0]), 6) for low, high in pairwise(edges)}) < 2
+    )
+
+
 def _place(edges: Sequence[float]) -> str:
     """The number of the bin of `x`, in SQL."""
+    last = len(edges) - 2
+    if _is_linear(edges):
+        width = (edges[-1] - edges[0]) / (last + 1)
+        return f"least(CAST(floor((x - {edges[0]!r}) / {width!r}) AS INTEGER), {last})"
     whens = " ".join(f"WHEN x < {edge!r} THEN {place}" for place, edge in enumerate(edges[1:-1]))
-    return f"CASE WHEN x IS NULL THEN NULL {whens} ELSE {len(edges) - 2} END"
+    return f"CASE {whens} ELSE {last} END"
+
+
+def _finely(edges: Sequence[float] | None) -> str:
+    """A finer division of `x` for quartiles, in SQL: fiftieths of a bin, or 2 % of the value."""
+    if edges is None:
+        return "0"
+    if _is_linear(edges):
+        width = (edges[1] - edges[0]) / 50
+        return f"CAST(floor((x - {edges[0]!r}) / {width!r}) AS INTEGER)"
+    return "CASE WHEN x > 0 THEN CAST(floor(100 * log10(x)) AS INTEGER) ELSE -9999 END"
+
+
+_COUNT = "SELECT {key} AS k, count(x) FROM {source} WHERE x IS NOT NULL GROUP BY k"
+
+
+def _values(
+    database: Database, source: str, key: str, kind: str
+) -> tuple[tuple[Bin, ...], dict[Any, int]]:
+    """A bin for each value, the most frequent ones, and the place of each by what `key` says."""
+    number = kind in _NUMBERS
+    order = "k" if number or kind in ("DATE", "BOOLEAN") else "2 DESC, k"
+    counted = database.ask(
+        f"FROM ({_COUNT.format(key=key, source=source)} ORDER BY 2 DESC, k LIMIT {MOST_VALUES}) "
+        f"ORDER BY {order}"
+    ).fetchall()
+    bins = []
+    for value, rows in counted:
+        at = float(value) if number else None
+        bins.append(Bin(str(value.year) if kind == "DATE" else said(value), at, at, rows))
+    return tuple(bins), {value: place for place, (value, _) in enumerate(counted)}
 
 
 def _bins(
-    database: Database, source: str, key: str, edges: Sequence[float] | None, kind: str
-) -> tuple[tuple[Bin, ...], dict[Any, int]]:
-    """The bins, and the place of each by what `key` says."""
-    query = f"SELECT {key} AS k, count(x) FROM {source} WHERE x IS NOT NULL GROUP BY k"
-    if edges is None:
-        text = kind not in _NUMBERS and kind not in ("DATE", "BOOLEAN")
-        order = "2 DESC, k" if text else "k"
-        found = database.ask(
-            f"FROM ({query} ORDER BY 2 DESC, k LIMIT {MOST_VALUES}) ORDER BY {order}"
-        )
-        counted = found.fetchall()
-        number = kind in _NUMBERS
-        bins = tuple(
-            Bin(
-                str(value.year) if kind == "DATE" else said(value),
-                float(value) if number else None,
-                float(value) if number else None,
-                rows,
-            )
-            for value, rows in counted
-        )
-        return bins, {value: place for place, (value, _) in enumerate(counted)}
-    rows = dict(database.ask(query).fetchall())
-    spans = list(pairwise(edges))
-    bins = tuple(
-        Bin(_label(low, high, whole=kind in _WHOLE), low, high, rows.get(place, 0))
-        for place, (low, high) in enumerate(spans)
+    database: Database,
+    source: str,
+    key: str,
+    edges: Sequence[float],
+    groups: Sequence[Group],
+    *,
+    whole: bool,
+) -> tuple[Bin, ...]:
+    """The bins between `edges`, with the rows of `groups` if these are counted already."""
+    if groups:
+        rows = dict(enumerate(map(sum, zip(*(each.counts for each in groups), strict=True))))
+    else:
+        rows = dict(database.ask(_COUNT.format(key=key, source=source)).fetchall())
+    return tuple(
+        Bin(_label(low, high, whole=whole), low, high, rows.get(place, 0))
+        for place, (low, high) in enumerate(pairwise(edges))
     )
-    return bins, {place: place for place in range(len(bins))}
 
 
 def _groups(
-    database: Database, source: str, key: str, places: dict[Any, int], bins: int, *, number: bool
+    database: Database,
+    source: str,
+    key: str,
+    edges: Sequence[float] | None,
+    places: dict[Any, int],
+    *,
+    number: bool,
 ) -> tuple[Group, ...]:
-    """The rows of each group in each bin."""
-    wanted = "approx_quantile(x, [0.25, 0.5, 0.75])" if number else "NULL"
-    middle = database.ask(
-        f"SELECT g, count(x), {wanted} FROM {source} GROUP BY g HAVING count(x) > 0 "
-        "ORDER BY 2 DESC, g"
+    """The rows of each group in each bin, and its quartiles."""
+    least, most = ("min(x)", "max(x)") if number else ("NULL", "NULL")
+    found = database.ask(
+        f"SELECT g, {key} AS k, {_finely(edges)} AS f, count(x), {least}, {most} FROM {source} "
+        "WHERE x IS NOT NULL GROUP BY g, k, f"
     ).fetchall()
-    counts: dict[Any, list[int]] = {group: [0] * bins for group, *_ in middle}
-    for group, value, rows in database.ask(
-        f"SELECT g, {key} AS k, count(x) FROM {source} WHERE x IS NOT NULL GROUP BY g, k"
-    ).fetchall():
-        if value in places:
-            counts[group][places[value]] = rows
-    return tuple(
-        Group(
-            said(group),
-            rows,
-            tuple(counts[group]),
-            (float(quartiles[0]), float(quartiles[1]), float(quartiles[2])) if quartiles else None,
+    cells: dict[Any, list[tuple[Any, ...]]] = {}
+    for group, *cell in found:
+        cells.setdefault(group, []).append(tuple(cell))
+    groups = []
+    for group, own in cells.items():
+        counts = [0] * len(places)
+        for value, _, rows, *_ in own:
+            if value in places:
+                counts[places[value]] += rows
+        spans = (
+            sorted((float(low), float(high), rows) for *_, rows, low, high in own) if number else []
         )
-        for group, rows, quartiles in middle
-    )
+        quartiles = _quartiles(spans) if spans else None
+        groups.append(Group(said(group), sum(cell[2] for cell in own), tuple(counts), quartiles))
+    return tuple(sorted(groups, key=lambda group: (-group.rows, group.name)))
+
+
+def _quartiles(spans: Sequence[tuple[float, float, int]]) -> tuple[float, float, float]:
+    """Quartiles of values of which it is known how many lie from a low to a high one, in order.
+
+    Within such a span they are taken to lie evenly.
+    """
+    total = sum(rows for *_, rows in spans)
+
+    def at(share: float) -> float:
+        before = 0
+        for low, high, rows in spans:
+            if before + rows >= share * total:
+                return low + (high - low) * (share * total - before) / rows
+            before += rows
+        return spans[-1][1]
+
+    return at(0.25), at(0.5), at(0.75)
 
 
 def _label(low: float, high: float, *, whole: bool) -> str:

@@ -53,7 +53,7 @@ def where_full(error: BaseException, folder: Path) -> Path:
     """The folder that is full: that of the file in the error, if there is one, else `folder`."""
     for each in chain(error):
         if isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT):
-            path = Path(str(each.filename)) if each.filename else folder
+            path = Path(str(each.filename)).absolute() if each.filename else folder
             return next((it for it in path.parents if it.is_dir()), folder)
     return folder
 

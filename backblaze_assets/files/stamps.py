@@ -54,7 +54,7 @@ def _stamp(path: Path) -> str | None:
         case _:
             raise DataError(
                 f"{path} is not a file of this project that says where it comes from: those are "
-                ".parquet, .jpg, .png, .gif, .webm, .mp4, .json and .html."
+                ".parquet, .jpg, .png, .gif, .webm, .mp4, .json, .html and .srt."
             )
 
 

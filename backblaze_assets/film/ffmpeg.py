@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def failure(code: int, said: bytes, target: Path) -> Exception:
     if code < 0:
         how = f"by signal {-code} ({signal.Signals(-code).name})"
     words = ["Its last words:", *lines] if lines else ["It said nothing."]
-    first = f"ffmpeg ended {how} while it wrote {target.name}. {words[0]}"
+    name = re.sub(r"^\.tmp-[0-9a-f]+-", "", target.name)
+    first = f"ffmpeg ended {how} while it wrote {name}. {words[0]}"
     return DataError("\n".join([first, *words[1:], *([_advice()] if _is_own() else [])]))
 
 

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -64,3 +65,42 @@ def picture(jpeg: bytes, text: str) -> dg.MarkdownMetadataValue:
     """A small JPEG picture inside the event itself."""
     data = base64.b64encode(jpeg).decode()
     return dg.MetadataValue.md(f"![{text}](data:image/jpeg;base64,{data})")
+
+
+def to_plain(value: object) -> dict[str, Any]:
+    """Metadata in a form that JSON holds; `from_plain` makes it what it was."""
+    match value:
+        case dg.TableMetadataValue():
+            return {"table": [dict(record.data) for record in value.records]}
+        case dg.MarkdownMetadataValue():
+            return {"md": value.md_str}
+        case dg.UrlMetadataValue():
+            return {"url": value.url}
+        case dg.PathMetadataValue():
+            return {"path": value.path}
+        case dg.JsonMetadataValue():
+            return {"json": value.data}
+        case dg.MetadataValue():
+            return {"value": value.value}
+        case dict() | list():
+            return {"json": value}
+        case _:
+            return {"value": value}
+
+
+def from_plain(plain: Mapping[str, Any]) -> Any:  # noqa: ANN401 - as various as metadata are
+    """What `to_plain` was given, as Dagster takes it."""
+    ((kind, value),) = plain.items()
+    match kind:
+        case "table":
+            return dg.MetadataValue.table([dg.TableRecord(row) for row in value])
+        case "md":
+            return dg.MetadataValue.md(value)
+        case "url":
+            return dg.MetadataValue.url(value)
+        case "path":
+            return dg.MetadataValue.path(value)
+        case "json":
+            return dg.MetadataValue.json(value)
+        case _:
+            return value

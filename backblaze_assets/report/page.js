@@ -50,11 +50,25 @@ document.getElementById("theme")?.addEventListener("click", () => {
   root.dataset.theme = dark ? "light" : "dark";
 });
 
-document.querySelector("video")?.addEventListener("error", (event) => {
-  const said = document.createElement("p");
-  said.textContent = "The film is not beside this page: backblaze-assets movie makes it.";
-  event.target.nextElementSibling.replaceChildren(said);
-});
+const video = document.querySelector("video");
+if (video) {
+  const play = document.createElement("button");
+  play.type = "button";
+  play.className = "play";
+  play.textContent = "▶ Play the film";
+  play.addEventListener("click", () => {
+    video.controls = true;
+    play.remove();
+    video.play().catch(() => {}); // what is wrong is said below
+    video.focus();
+  });
+  video.controls = false;
+  video.after(play);
+  video.addEventListener("error", () => {
+    const said = "The film is not beside this page: backblaze-assets movie makes it.";
+    video.closest("figure").querySelector("figcaption").textContent = said;
+  });
+}
 
 // What stands at each place of the charts that compare models: by pointer, and by the arrow keys.
 const charts = [...document.querySelectorAll(".compare")].map((figure) => ({

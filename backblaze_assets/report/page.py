@@ -94,7 +94,8 @@ def _player(film: Film) -> str:
         f"page, in {tag('a', escape(film.address.removeprefix('../')), href=film.address)}, and is "
         "fetched when you play it."
     )
-    return tag("figure", player + tag("figcaption", about), class_="film")
+    screen = tag("div", player, class_="still")
+    return tag("figure", screen + tag("figcaption", about), class_="film")
 
 
 def _figures(inputs: Inputs) -> str:

@@ -17,6 +17,7 @@ from backblaze_assets.drive_stats.afr import against_the_rest
 from backblaze_assets.drive_stats.daily import DAILY_SCHEMA
 from backblaze_assets.drive_stats.groups import GROUPS, terabytes
 from backblaze_assets.drive_stats.models import short_names
+from backblaze_assets.drive_stats.parquet import read_table
 from backblaze_assets.drive_stats.publication import PUBLISHED
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.film import text
@@ -345,22 +346,22 @@ def picture_of(asset: str, path: Path, width: int = BASE) -> bytes:
 
 
 def _of_rates(path: Path, width: int) -> bytes:
-    return rates(pl.read_parquet(path, glob=False), date.fromisoformat(path.stem), width)
+    return rates(read_table(path), date.fromisoformat(path.stem), width)
 
 
 def _of_survival(path: Path, width: int) -> bytes:
-    return survival(pl.read_parquet(path, glob=False), date.fromisoformat(path.stem), width)
+    return survival(read_table(path), date.fromisoformat(path.stem), width)
 
 
 def _of_fleet(path: Path, width: int) -> bytes:
     columns = ["first_seen", "failed_on", "removed_on", "boot", "capacity_bytes"]
-    drives = pl.read_parquet(path / "drives.parquet", columns=columns, glob=False)
-    days = pl.read_parquet(path / "days.parquet", columns=["date"], glob=False)["date"]
+    drives = read_table(path / "drives.parquet", columns)
+    days = read_table(path / "days.parquet", ["date"])["date"]
     return fleet(drives, days[-1], width)
 
 
 def _of_day(path: Path, width: int) -> bytes:
-    counts = pl.read_parquet(path, glob=False, columns=DAILY_SCHEMA.names())
+    counts = read_table(path, DAILY_SCHEMA.names())
     return day(counts, date.fromisoformat(path.stem), width)
 
 

@@ -38,8 +38,8 @@ def test_no_flipped_bit_goes_unnoticed(settled):
 
 
 @pytest.mark.slow
-def test_no_flipped_bit_of_hundreds_goes_unnoticed(settled):
-    found = flip_bits(settled.lineage(), 25 * KINDS, seed=1)
+def test_no_flipped_bit_of_a_hundred_goes_unnoticed(settled):
+    found = flip_bits(settled.lineage(), 10 * KINDS, seed=1)
     assert (found.unnoticed.total(), found.silent.total()) == (0, 0), found.where
     assert found.refused.total() > 0.9 * sum(found.flips[kind] for kind in READERS)
 
