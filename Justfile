@@ -54,6 +54,20 @@ ci:
 mutation *arguments:
     {{ bin }}/python -m backblaze_assets_tests.mutation {{ arguments }}
 
+# Known weaknesses of what requirements.lock names; asks the database of PyPI
+audit:
+    {{ bin }}/pip install -q pip-audit
+    {{ bin }}/pip-audit --progress-spinner off --disable-pip --require-hashes -r requirements.lock
+
+# Write requirements.lock anew: the newest versions with their hashes, for all Pythons and systems
+lock:
+    {{ bin }}/pip install -q uv
+    mkdir -p build
+    grep '^#' requirements.lock >build/lock.txt
+    {{ bin }}/uv pip compile -q pyproject.toml --extra dev --universal --python-version 3.11 \
+        --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header >>build/lock.txt
+    mv build/lock.txt requirements.lock
+
 # Benchmarks, all or by name
 bench *names:
     {{ bin }}/python -m backblaze_assets_tests.benchmarks {{ names }}

@@ -172,14 +172,6 @@ GRAPH: Mapping[str, Asset] = _graph(
         reads={"drive_lifetimes": SAME_PERIOD},
     ),
     Asset(
-        "report",
-        NONE,
-        "a self-contained web page",
-        files=("report.html",),
-        reads={"afr_table": ALL, "survival": NEWEST, "drive_lifetimes": NEWEST},
-        kinds=frozenset({"html"}),
-    ),
-    Asset(
         "film_layout",
         QUARTERS,
         "where each model's block stands, with its labels, captions and figures by day",
@@ -188,6 +180,20 @@ GRAPH: Mapping[str, Asset] = _graph(
         sources=(Source.LAYOUT_STYLE,),
         group="film",
         kinds=frozenset({"json"}),
+    ),
+    Asset(
+        "report",
+        NONE,
+        "a self-contained web page",
+        files=("report.html",),
+        reads={
+            "afr_table": ALL,
+            "survival": NEWEST,
+            "drive_lifetimes": NEWEST,
+            "film_layout": NEWEST,
+        },
+        sources=(Source.FRAME_STYLE,),
+        kinds=frozenset({"html"}),
     ),
     Asset(
         "frames",

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from backblaze_assets.drive_stats.archive import BASE_URL
+from backblaze_assets.drive_stats.archive import BASE_URL, GIGABYTE, MOST_BYTES
 from backblaze_assets.files.folder import DataFolder
+from backblaze_assets.files.kept import Kept
 from backblaze_assets.film.style import Style
 from backblaze_assets.lineage.ledger import Ledger
 from backblaze_assets.lineage.status import Lineage
@@ -26,6 +27,8 @@ class Data:
         pace: days a second that the film shows.
         url: where zips are downloaded from.
         viewer_port: where the viewer is to listen that the UI's pictures and links lead to, if any.
+        keep_bytes: the most to keep of results that newer ones have replaced.
+        most_bytes: what the CSVs of one zip may take unpacked.
     """
 
     root: Path
@@ -33,11 +36,21 @@ class Data:
     pace: int = 60
     url: str = BASE_URL
     viewer_port: int | None = None
+    keep_bytes: int = 2_000_000_000
+    most_bytes: int = MOST_BYTES
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Data":
         """The resource for the given settings."""
-        return cls(settings.data, settings.film, settings.pace, settings.url, settings.viewer_port)
+        return cls(
+            settings.data,
+            settings.film,
+            settings.pace,
+            settings.url,
+            settings.viewer_port,
+            round(settings.keep_gb * 1e9),
+            settings.zip_limit * GIGABYTE,
+        )
 
     @property
     def folder(self) -> DataFolder:
@@ -48,6 +61,11 @@ class Data:
     def locks(self) -> Path:
         """Where the locks are that keep heavy work apart."""
         return self.root / ".locks"
+
+    @property
+    def kept(self) -> Kept:
+        """What is kept of results that newer ones have replaced."""
+        return Kept(self.root, self.keep_bytes)
 
     @property
     def viewer(self) -> str | None:
@@ -62,7 +80,7 @@ class Data:
     @cached_property
     def view(self) -> View:
         """What the folder had when it was first looked at through this object."""
-        return View.of(self.root)
+        return View.of(self.root, self.most_bytes)
 
     def seen_anew(self) -> "Data":
         """The same, with another look at the folder."""

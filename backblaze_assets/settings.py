@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backblaze_assets.drive_stats.archive import BASE_URL
+from backblaze_assets.drive_stats.archive import BASE_URL, GIGABYTE, MOST_BYTES
 from backblaze_assets.errors import DataError
 from backblaze_assets.film.style import FORMATS, PACES
 
@@ -21,6 +21,10 @@ class Settings:
         download: whether newly published quarters are looked for every day and downloaded;
             BACKBLAZE_DOWNLOAD, `on` or `off`, which is the default.
         url: where zips are downloaded from; BACKBLAZE_URL, for a mirror.
+        keep_gb: the most gigabytes (10^9 bytes) to keep of results that newer ones have replaced;
+            BACKBLAZE_KEEP_GB, 0 for none.
+        log_days: days after which `prune` removes what steps have printed; BACKBLAZE_LOG_DAYS.
+        zip_limit: gigabytes that the CSVs of one zip may take unpacked; BACKBLAZE_ZIP_LIMIT.
         partitions_per_tick: how many partitions the nightly schedule asks for at a time;
             BACKBLAZE_PARTITIONS_PER_TICK.
         port: where the UI listens, so that the sensor can have new partitions shown there;
@@ -37,6 +41,9 @@ class Settings:
     pace: int = 60
     download: bool = False
     url: str = BASE_URL
+    keep_gb: float = 2
+    log_days: int = 90
+    zip_limit: int = MOST_BYTES // GIGABYTE
     partitions_per_tick: int = 1000
     port: int = 3000
     viewer_port: int | None = 3001
@@ -58,6 +65,9 @@ class Settings:
             pace=_count("BACKBLAZE_PACE", 60),
             download=_switch("BACKBLAZE_DOWNLOAD"),
             url=(os.environ.get("BACKBLAZE_URL") or BASE_URL).rstrip("/"),
+            keep_gb=_amount("BACKBLAZE_KEEP_GB", 2),
+            log_days=_count("BACKBLAZE_LOG_DAYS", 90),
+            zip_limit=_count("BACKBLAZE_ZIP_LIMIT", MOST_BYTES // GIGABYTE),
             partitions_per_tick=_count("BACKBLAZE_PARTITIONS_PER_TICK", 1000),
             port=_count("BACKBLAZE_PORT", 3000),
             viewer_port=None
@@ -80,3 +90,15 @@ def _count(name: str, default: int) -> int:
     if not (text.isdecimal() and int(text) > 0):
         raise DataError(f"{name} is {text!r}; it can be a number of at least 1.")
     return int(text)
+
+
+def _amount(name: str, default: float) -> float:
+    """A variable that is a number of at least 0."""
+    text = os.environ.get(name) or str(default)
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1
+    if not 0 <= amount < float("inf"):
+        raise DataError(f"{name} is {text!r}; it can be a number of at least 0, such as 2 or 0.5.")
+    return amount

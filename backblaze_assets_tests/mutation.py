@@ -4,8 +4,8 @@
 
 Each change is made in a temporary copy of the repository, never in place. The tests that mirror the
 changed file run first (`pkg/a/b.py`: `pkg_tests/a/test_b.py`, then the rest of `pkg_tests/a`), the
-fast ones before the slow ones, and when they notice nothing, all other fast tests. A change that no test can notice goes into
-`mutation_ignored.txt`, with the reason.
+fast ones before the slow ones, and when they notice nothing, all other fast tests. A change that no
+test can notice goes into `mutation_ignored.txt`, with the reason.
 """
 
 import argparse

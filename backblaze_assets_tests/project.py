@@ -16,6 +16,8 @@ from filelock import FileLock
 from backblaze_assets.cli.update import Ran, bring_up_to_date
 from backblaze_assets.definitions import build_definitions
 from backblaze_assets.drive_stats.demo import write_zips
+from backblaze_assets.drive_stats.importer import REPORT_KEY
+from backblaze_assets.drive_stats.parquet import read_extra, read_origin, write_parquet
 from backblaze_assets.film.style import Style
 from backblaze_assets.graph import GRAPH
 from backblaze_assets.lineage.status import Lineage, Status
@@ -225,6 +227,7 @@ def spoil(path: Path, day: date) -> None:
 
 
 def lose_a_row(path: Path) -> None:
-    """Write a Parquet file anew without its last row, but with all it says about itself."""
-    table = pq.read_table(path)
-    pq.write_table(table.slice(0, table.num_rows - 1), path)
+    """Write a raw day anew without its last row, but with all it says about itself."""
+    table = pq.read_table(path).replace_schema_metadata()
+    report = {REPORT_KEY: read_extra(path)[REPORT_KEY]}
+    write_parquet(table.slice(0, table.num_rows - 1), path, read_origin(path), report)

@@ -50,8 +50,9 @@ def files() -> str:
     lines = [f"{path:{width}}{holds}" for path, holds in rows.items()]
     zips = f"{'data_2013.zip  data_Q1_2016.zip  …':{width}}the zips"
     instance = f"{'dagster/':{width}}the Dagster instance: runs, events, logs"
+    kept = f"{'.kept/':{width}}replaced results, records of runs, source of code; see below"
     database = f"{FILE_NAME:{width}}all tables as views, for DuckDB; `sql` makes it"
-    return "\n".join(["```", zips, *lines, instance, database, "```"])
+    return "\n".join(["```", zips, *lines, instance, kept, database, "```"])
 
 
 def _file(asset: Asset, key: str | None) -> str:

@@ -85,6 +85,7 @@ def test_the_graph_is_the_pipeline_of_the_readme():
     }
     assert reads["survival"] == {"drive_lifetimes": "same period"}
     assert reads["report"] == {
+        "film_layout": "newest",
         "afr_table": "all",
         "survival": "newest",
         "drive_lifetimes": "newest",

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,16 @@ def test_the_map_names_every_room_of_the_package():
     folders = {f"{path.name}/" for path in package.iterdir() if (path / "__init__.py").exists()}
     modules = {path.name for path in package.glob("*.py")} - {"__init__.py"}
     assert folders | modules <= named
+
+
+def test_the_lock_has_exact_versions_with_hashes_and_no_address():
+    lock = text("requirements.lock")
+    assert "://" not in lock
+    pin = r"^([a-z0-9._-]+)(?:\[[a-z,]+\])?==\S+.*?\n((?:    --hash=.*\n)+)"
+    pins = re.findall(pin, lock, re.MULTILINE)
+    assert len(pins) == sum("==" in line and line[0].isalpha() for line in lock.splitlines())
+    assert all(hashes.count("sha256:") for _, hashes in pins)
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {re.match(r"[a-z-]+", each)[0] for each in wanted}
+    assert names <= {name for name, _ in pins}

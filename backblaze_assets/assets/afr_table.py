@@ -15,10 +15,10 @@ from backblaze_assets.drive_stats import quality
 from backblaze_assets.drive_stats.afr import AFR_SCHEMA, totals
 from backblaze_assets.drive_stats.afr import afr_table as build_table
 from backblaze_assets.drive_stats.lifetimes import Lifetimes
-from backblaze_assets.drive_stats.parquet import write_parquet
+from backblaze_assets.drive_stats.parquet import read_table, write_parquet
 from backblaze_assets.drive_stats.publication import PUBLISHED
 from backblaze_assets.lineage.checking import Scope
-from backblaze_assets.lineage.metadata import table
+from backblaze_assets.lineage.metadata import chart, table
 from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.partitions import day_of
 from backblaze_assets.verdict import Verdict
@@ -34,12 +34,13 @@ def afr_table(step: Step) -> None:
             step.made(part, write_parquet(rates.to_arrow(), part.path, part.origin), rates)
 
 
-def metadata(_: Part, rates: pl.DataFrame) -> Mapping[str, Any]:
-    """The rates of all published models together, then the quarter's table."""
+def metadata(part: Part, rates: pl.DataFrame) -> Mapping[str, Any]:
+    """A picture, the rates of all published models together, then the quarter's table."""
     models = rates.filter(pl.col("kind") == "model", pl.col("status") == PUBLISHED)
     whole = totals(models, "window").rows_by_key("window", named=True, unique=True)
     quarter = models.filter(pl.col("window") == "quarter").sort("drive_days", descending=True)
     return {
+        **chart(part.viewer, "afr_table", part.path, "failures a year by model, with intervals"),
         **{f"{window}_afr": round(row["afr"] or 0.0, 4) for window, row in whole.items()},
         **({"rates": table(map(_row, quarter.iter_rows(named=True)))} if quarter.height else {}),
         **{f"{window}_failures": row["failures"] for window, row in whole.items()},
@@ -86,13 +87,13 @@ def agrees_with_published(scope: Scope) -> Verdict:
 
 def _tables(scope: Scope) -> Iterator[tuple[date, pl.DataFrame]]:
     for made in scope.made:
-        yield day_of(made.partition), pl.read_parquet(scope.file(made), glob=False)
+        yield day_of(made.partition), read_table(scope.file(made))
 
 
 def _is_made_up(scope: Scope, quarter: date) -> bool:
     """Whether any data up to the end of a quarter are."""
     days = scope.path("drive_lifetimes", quarter) / "days.parquet"
-    return bool(pl.read_parquet(days, columns=["synthetic"], glob=False)["synthetic"].any())
+    return bool(read_table(days, columns=["synthetic"])["synthetic"].any())
 
 
 CHECKS = (agrees_with_daily_stats, agrees_with_published)

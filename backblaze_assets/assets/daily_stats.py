@@ -9,6 +9,7 @@ from typing import Any
 from backblaze_assets.drive_stats import quality
 from backblaze_assets.drive_stats.daily import DAILY_SCHEMA, DailyReport, write_daily_stats
 from backblaze_assets.lineage.checking import Scope
+from backblaze_assets.lineage.metadata import chart
 from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.verdict import Verdict
 
@@ -30,9 +31,10 @@ def daily_stats(step: Step) -> None:
     step.make_all(list(step.parts()), make)
 
 
-def metadata(_: Part, report: DailyReport) -> Mapping[str, Any]:
+def metadata(part: Part, report: DailyReport) -> Mapping[str, Any]:
     """What the plots show: drives, failures, capacity."""
     return {
+        **chart(part.viewer, "daily_stats", part.path, "drives and failures by size", many=True),
         "dagster/row_count": report.models,
         "drives": report.drives,
         "failures": report.failures,

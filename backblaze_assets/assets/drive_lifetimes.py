@@ -17,7 +17,7 @@ from backblaze_assets.drive_stats.lifetimes import DRIVE_SCHEMA, Lifetimes, exte
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.files.stamps import kept
 from backblaze_assets.lineage.checking import Scope
-from backblaze_assets.lineage.metadata import table
+from backblaze_assets.lineage.metadata import chart, table
 from backblaze_assets.lineage.status import DAY_VERSIONS
 from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.partitions import day_of
@@ -62,6 +62,7 @@ def metadata(part: Part, made: Lifetimes) -> Mapping[str, Any]:
     in_service = drives.filter(pl.col("removed_on").is_null() & pl.col("failed_on").is_null())
     models = in_service.group_by("model").len().sort("len", "model", descending=[True, False])
     return {
+        **chart(part.viewer, "drive_lifetimes", part.path, "drives in service by size"),
         "dagster/row_count": drives.height,
         "drives_in_service": in_service.height,
         "drives_new": drives.filter(pl.col("first_seen") >= part.day).height,

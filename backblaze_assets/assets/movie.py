@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from backblaze_assets.drive_stats.parquet import read_table
 from backblaze_assets.files.atomic import write_atomic
 from backblaze_assets.film import quality
 from backblaze_assets.film.encode import ClipReport
@@ -15,9 +16,10 @@ from backblaze_assets.film.layout import read_layout
 from backblaze_assets.film.movie import Part as Quarter
 from backblaze_assets.film.movie import make_movie
 from backblaze_assets.film.render import thumbnail
+from backblaze_assets.film.whole import crc
 from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import link, picture, viewed_picture
-from backblaze_assets.lineage.status import SOURCES
+from backblaze_assets.lineage.status import DIGESTS, SOURCES
 from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.verdict import Verdict
 
@@ -31,6 +33,7 @@ class Film:
         poster: a JPEG of its last day.
         first_day, last_day: of the data.
         sources: SHA-256 of each zip, by file name.
+        digests: CRC-32 of the subtitles, by their file's name.
     """
 
     video: ClipReport
@@ -38,6 +41,7 @@ class Film:
     first_day: str
     last_day: str
     sources: Mapping[str, str]
+    digests: Mapping[str, str]
 
 
 def movie(step: Step) -> None:
@@ -50,14 +54,16 @@ def movie(step: Step) -> None:
                 Quarter(clip, lifetimes[key], read_layout(layouts[key]))
                 for key, clip in sorted(clips.items(), key=str)
             ]
-            afr = pl.read_parquet(part.input("afr_table"), glob=False)
+            afr = read_table(part.input("afr_table"))
             origin = replace(part.origin, sources=_sources(step))
             models = afr.filter(pl.col("kind") == "model")
             written, words = make_movie(quarters, models, part.path, step.style, origin)
-            write_atomic(part.path.with_suffix(".srt"), words.encode())
+            subtitles = part.path.with_suffix(".srt")
+            write_atomic(subtitles, words.encode())
             days = [str(key) for key in step.lineage.expected("frames")]
             poster = step.path("frames", days[-1])
-            film = Film(written, poster, days[0], days[-1], origin.sources)
+            digests = {subtitles.name: crc(words.encode())}
+            film = Film(written, poster, days[0], days[-1], origin.sources, digests)
             step.made(part, written.data_version, film)
 
 
@@ -87,6 +93,7 @@ def metadata(part: Part, film: Film) -> Mapping[str, Any]:
         "frames": film.video.frames,
         "width": film.video.width,
         "height": film.video.height,
+        DIGESTS: dg.MetadataValue.json(dict(film.digests)),
         "zips": dg.MetadataValue.json(dict(film.sources)),
     }
 

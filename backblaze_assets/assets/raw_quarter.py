@@ -22,7 +22,7 @@ from backblaze_assets.drive_stats.importer import (
     import_days,
     read_report,
 )
-from backblaze_assets.drive_stats.quarters import quarter_name, quarter_of
+from backblaze_assets.drive_stats.quarters import quarter_of
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.origin import Origin, digest_versions
 from backblaze_assets.files.stamps import kept
@@ -172,18 +172,13 @@ def days_readable(scope: Scope) -> Verdict:
 
 def days_used(scope: Scope) -> Verdict:
     """Everything in the zips that looks like a day's CSV is imported."""
-    left_out = [
-        {"quarter": quarter_name(quarter), "file": it.name, "why": it.reason}
-        for quarter in scope.days
-        if quarter in scope.view.archives
-        for it in scope.view.archives[quarter].account(quarter)
-    ]
-    sentences = [f"{it['file']} {it['why']}" for it in left_out]
-    return Verdict(
-        passed=not left_out,
-        message="; ".join(sentences[:5]) or "Every file that looks like a day is imported.",
-        figures={"files_left_out": len(left_out)},
-        table=pl.DataFrame(left_out),
+    archives = scope.view.archives
+    return import_quality.members_accounted_for(
+        {
+            quarter: archives[quarter].account(quarter)
+            for quarter in scope.days
+            if quarter in archives
+        }
     )
 
 

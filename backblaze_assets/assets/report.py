@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
 from backblaze_assets.drive_stats.afr import window_starts
 from backblaze_assets.drive_stats.age_adjusted import for_its_age
 from backblaze_assets.drive_stats.lifetimes import Lifetimes
+from backblaze_assets.drive_stats.parquet import read_table
 from backblaze_assets.drive_stats.published import reconcile
 from backblaze_assets.files.atomic import write_atomic
 from backblaze_assets.files.origin import KEY, digest
@@ -19,6 +19,11 @@ from backblaze_assets.lineage.step import Part, Step
 from backblaze_assets.partitions import day_of
 from backblaze_assets.report.inputs import Inputs
 from backblaze_assets.report.page import page
+from backblaze_assets.report.poster import film_of
+
+FILM = "../movie/movie.mp4"
+"""Where the film lies, from the page. The page has a still of its own, so it is made without the
+film, and a new film leaves it as it is."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,7 @@ def report(step: Step) -> None:
     for part in step.parts():
         with step.making(part.key):
             tables = {
-                day_of(key): pl.read_parquet(path, glob=False)
-                for key, path in part.inputs["afr_table"].items()
+                day_of(key): read_table(path) for key, path in part.inputs["afr_table"].items()
             }
             newest = max(tables)
             lifetimes = Lifetimes.load(part.input("drive_lifetimes"))
@@ -46,11 +50,18 @@ def report(step: Step) -> None:
             inputs = Inputs(
                 quarter=newest,
                 tables=tables,
-                survival=pl.read_parquet(part.input("survival"), glob=False),
+                survival=read_table(part.input("survival")),
                 age_adjusted=for_its_age(lifetimes.drives, year, last_day),
                 days=days,
                 reconciled=reconcile(real),
                 provenance=_provenance(step),
+                film=film_of(
+                    FILM,
+                    part.input("drive_lifetimes"),
+                    part.input("film_layout"),
+                    step.style,
+                    last_day,
+                ),
             )
             text = page(inputs)
             version = digest([text])

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from backblaze_assets.drive_stats.parquet import read_table
 from backblaze_assets.film.cards import story
 from backblaze_assets.film.layout import read_layout
 from backblaze_assets.film.render import thumbnail
@@ -19,12 +20,11 @@ def share(step: Step) -> None:
     for part in step.parts():
         with step.making(part.key):
             layouts = sorted(part.inputs["film_layout"].items(), key=str)
-            drives = pl.read_parquet(
+            drives = read_table(
                 part.input("drive_lifetimes") / "drives.parquet",
                 columns=["boot", "failed_on"],
-                glob=False,
             )
-            afr = pl.read_parquet(part.input("afr_table"), glob=False)
+            afr = read_table(part.input("afr_table"))
             models = afr.filter(pl.col("kind") == "model")
             first, last = read_layout(layouts[0][1]), read_layout(layouts[-1][1])
             told = story(first, last, drives, models, step.style)

@@ -15,7 +15,7 @@ from backblaze_assets.drive_stats.parquet import write_parquet
 from backblaze_assets.drive_stats.rates import HOURS_PER_YEAR
 from backblaze_assets.drive_stats.survival import SURVIVAL_SCHEMA
 from backblaze_assets.drive_stats.survival import survival as build_table
-from backblaze_assets.lineage.metadata import table
+from backblaze_assets.lineage.metadata import chart, table
 from backblaze_assets.lineage.step import Part, Step
 
 
@@ -27,12 +27,13 @@ def survival(step: Step) -> None:
             step.made(part, write_parquet(curves.to_arrow(), part.path, part.origin), curves)
 
 
-def metadata(_: Part, curves: pl.DataFrame) -> Mapping[str, Any]:
+def metadata(part: Part, curves: pl.DataFrame) -> Mapping[str, Any]:
     """How the fleet, and each of the largest models, survives three years."""
     at_three = curves.filter(pl.col("age_years") == 3.0, "supported")
     fleet = at_three.filter(pl.col("kind") == "all")
     models = at_three.filter(pl.col("kind") == "model").sort("followed", descending=True)
     return {
+        **chart(part.viewer, "survival", part.path, "failed by age, the largest models"),
         **({"fleet_failed_within_3_years": fleet["failed"][0]} if fleet.height else {}),
         **({"models": table(map(_row, models.head(15).rows(named=True)))} if models.height else {}),
         "groups": curves.select("kind", "group").n_unique(),

@@ -8,7 +8,6 @@ from backblaze_assets.drive_stats.quarters import next_quarter, quarter_name
 from backblaze_assets.graph import GRAPH
 from backblaze_assets.instance.asset_job import implicit_asset_job
 from backblaze_assets.lineage.reasons import complaints
-from backblaze_assets.lineage.view import View
 from backblaze_assets.resources import Data
 from backblaze_assets.work.progress import Lines, listening
 
@@ -19,7 +18,7 @@ from backblaze_assets.work.progress import Lines, listening
 )
 def fetch_new_quarters(context: dg.OpExecutionContext, data: dg.ResourceParam[Data]) -> None:
     """Download what was published after the newest zip in the data folder, and nothing older."""
-    present = View.of(data.root).calendar.quarters
+    present = data.seen_anew().view.calendar.quarters
     if not present:
         context.log.info(
             f"There are no zips in {data.root}, so there is no newest one to go on from. "

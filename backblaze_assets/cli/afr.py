@@ -1,8 +1,7 @@
 """Failure rates for people and for programs: tables for the terminal, CSV, JSON."""
 
-import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +18,7 @@ from backblaze_assets.drive_stats.afr import (
     totals,
 )
 from backblaze_assets.drive_stats.models import display_model, short_names
+from backblaze_assets.drive_stats.parquet import read_table
 from backblaze_assets.drive_stats.publication import (
     AGE_IN_YEARS_UNTIL,
     BOOT,
@@ -32,7 +32,7 @@ from backblaze_assets.drive_stats.publication import (
     with_status,
 )
 from backblaze_assets.drive_stats.quarters import next_quarter, quarter_name
-from backblaze_assets.errors import DataError
+from backblaze_assets.errors import DataError, no_such
 
 By = Literal["model", "maker", "size", "maker_size", "all"]
 Form = Literal["table", "csv", "json"]
@@ -193,7 +193,7 @@ def _tables(
 ) -> dict[date, pl.DataFrame]:
     """`afr_table` of the quarters from `since` to `quarter`, judged by the rules asked for."""
     if quarter not in paths:
-        raise DataError(_unknown("quarter", quarter_name(quarter), map(quarter_name, paths)))
+        raise no_such("quarter", quarter_name(quarter), map(quarter_name, paths))
     if since and since > quarter:
         raise DataError(
             f"{quarter_name(since)} is after {quarter_name(quarter)}: begin with an earlier one."
@@ -202,7 +202,7 @@ def _tables(
     for each in sorted(paths):
         if not (since or quarter) <= each <= quarter:
             continue
-        table = pl.read_parquet(paths[each], glob=False)
+        table = read_table(paths[each])
         rules = {
             window: adjusted(
                 rule_for(each, window), min_drives=min_drives, min_days=min_days, counted=counted
@@ -220,7 +220,7 @@ def _of_maker(rows: pl.DataFrame, maker: str | None) -> pl.DataFrame:
         return rows
     makers = rows["maker"].drop_nulls().unique()
     if maker.lower() not in makers.str.to_lowercase():
-        raise DataError(_unknown("maker", maker, makers))
+        raise no_such("maker", maker, makers)
     return rows.filter(pl.col("maker").str.to_lowercase() == maker.lower())
 
 
@@ -256,11 +256,11 @@ def select(
         )
         if named.is_empty():
             names = rows["model"].drop_nulls().unique().to_list()
-            raise DataError(_unknown("model", model, map(display_model, names)))
+            raise no_such("model", model, map(display_model, names))
         found = named
     order = sort or ("size" if by in ("size", "maker_size") else "model")
     if order not in SORTS:
-        raise DataError(_unknown("order", order, SORTS))
+        raise no_such("order", order, SORTS)
     keys = [*SORTS[order], "group"]
     falling = [found.schema[key].is_numeric() and key != "capacity_tb" for key in keys]
     return found.sort(
@@ -295,10 +295,6 @@ def as_json(table: pl.DataFrame) -> str:
 def as_csv(table: pl.DataFrame) -> str:
     """Comma-separated values with a header."""
     return table.write_csv().rstrip("\n")
-
-
-_MOST_NAMES = 12
-"""Names that an error lists where none is near."""
 
 
 def as_table(
@@ -486,16 +482,6 @@ def interval(row: Mapping[str, Any]) -> str:
     below = rate(low) if low else NOTHING
     above = rate(high) if high is not None and high <= 100 else NOTHING
     return f"{below} - {above}" if (below, above) != (NOTHING, NOTHING) else NOTHING
-
-
-def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    names = sorted(set(known))
-    lower = {each.lower(): each for each in names}
-    near = [lower[each] for each in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
-    if near:
-        return f"There is no {what} {name!r}. Do you mean {' or '.join(near)}?"
-    shown = ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")
-    return f"There is no {what} {name!r}. There are {shown or 'none'}."
 
 
 def _size(terabytes: float | None) -> str:

@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -18,17 +18,19 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 
 from backblaze_assets.cli import console
-from backblaze_assets.drive_stats.quarters import parse_quarter, parse_quarters, quarter_name
+from backblaze_assets.drive_stats.quarters import (
+    next_quarter,
+    parse_quarter,
+    parse_quarters,
+    quarter_name,
+)
 from backblaze_assets.errors import DataError
 from backblaze_assets.settings import Settings
 from backblaze_assets.work.interrupts import EXIT_CODE, ending_soon
 from backblaze_assets.work.progress import listening
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from backblaze_assets.lineage.status import Lineage
-    from backblaze_assets.lineage.view import View
     from backblaze_assets.resources import Data
 
 
@@ -263,12 +265,11 @@ def survival(quarter: date | None, **options: Any) -> None:  # noqa: ANN401 - of
 @_shared
 def reconcile(*, every_model: bool) -> None:
     """Print our figures beside those that Backblaze has published, per period."""
-    import polars as pl
-
     from backblaze_assets.drive_stats import published
+    from backblaze_assets.drive_stats.parquet import read_table
 
     paths = _tables("afr_table", None)
-    tables = {quarter: pl.read_parquet(path, glob=False) for quarter, path in paths.items()}
+    tables = {quarter: read_table(path) for quarter, path in paths.items()}
     click.echo(published.as_text(published.reconcile(tables), every_model=every_model))
 
 
@@ -321,17 +322,34 @@ def columns(table: str | None, form: Literal["table", "csv", "json"]) -> None:
 
 
 @app.command()
+@click.argument("column")
+@click.option("--model", metavar="TEXT", help="Only models whose name contains this.")
+@click.option(
+    "--by", type=click.Choice(["model", "failure"]), help="A line for each value of this column."
+)
+@_form
+@_shared
+def hist(column: str, **options: Any) -> None:  # noqa: ANN401 - those of `cli.hist.report`
+    """Print how the values of COLUMN are spread over all raw data, such as smart_5_raw."""
+    from backblaze_assets.cli.hist import report
+
+    width = console.width() if options["form"] == "table" else None
+    click.echo(report(_existing(Settings.from_environment()), column, width=width, **options))
+
+
+@app.command()
 @_shared
 def status() -> None:
     """What the data folder has, and how many partitions of each asset are up to date."""
     from rich.table import Table
 
+    from backblaze_assets.cli.account import account_of, set_aside
     from backblaze_assets.graph import GRAPH
     from backblaze_assets.lineage.reasons import complaints
     from backblaze_assets.lineage.status import Status
 
     with _lineage() as lineage:
-        console.show(_zips(lineage.view))
+        console.show(account_of(lineage))
         table = Table("asset", box=None)
         columns = (Status.MISSING, Status.OUT_OF_DATE, Status.UNCHECKED, Status.REFUSED)
         for heading in ("present", "missing", "out of date", "unchecked", "refused"):
@@ -343,29 +361,9 @@ def status() -> None:
         console.show(table)
         nothing = lineage.view.emptiness()
         unused = lineage.view.survey.unused.values()
-        for sentence in [nothing] if nothing else [*complaints(lineage, list(GRAPH)), *unused]:
+        told = [*complaints(lineage, list(GRAPH)), *unused, *set_aside(lineage)]
+        for sentence in [nothing] if nothing else told:
             console.say(sentence)
-
-
-def _zips(view: "View") -> "Table":
-    """The data of the folder: each zip with its quarters and days."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("data", box=None)
-    for heading in ("quarters", "days"):
-        table.add_column(heading, justify="right")
-    served: dict[str, list[date]] = {}
-    for quarter in view.calendar.quarters:
-        archive = view.archives.get(quarter)
-        name = archive.path.name if archive else "imported; the zip is gone"
-        served.setdefault(name, []).append(quarter)
-    for name, quarters in served.items():
-        names = [quarter_name(quarter) for quarter in quarters]
-        span = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
-        days = sum(len(view.calendar.days(quarter)) for quarter in quarters)
-        table.add_row(Text(name), span, f"{days:,}")
-    return table
 
 
 @app.command()
@@ -379,8 +377,9 @@ def _zips(view: "View") -> "Table":
     show_default=True,
     help="How to print it.",
 )
+@click.option("--source", is_flag=True, help="Print the source of the code that made it.")
 @_shared
-def trace(what: str, partition: str | None, form: str) -> None:
+def trace(what: str, partition: str | None, form: str, *, source: bool) -> None:
     """Show what a result was made from, back to the SHA-256 of each zip.
 
     The result is an asset, by default the film, or one PARTITION of it, or a file of this project,
@@ -398,7 +397,11 @@ def trace(what: str, partition: str | None, form: str) -> None:
             found = tracing.trace_file(lineage, Path(what))
     if not found:
         raise DataError(f"{what} {partition or ''}".strip() + " has not been materialized.")
-    if form == "json":
+    if source:
+        for asset, version in dict.fromkeys((node.asset, node.code_version) for node in found):
+            code = tracing.source_of(Settings.from_environment().data, asset, version)
+            click.echo(tracing.source_text(asset, version, code, form))
+    elif form == "json":
         click.echo(json.dumps([node.as_dict() for node in found], indent=1))
     else:
         console.show(tracing.as_tree(found))
@@ -426,6 +429,34 @@ def why(asset: str) -> None:
         raise DataError(problems)
     if not found:
         click.echo(f"{asset} is up to date, and so is all that it is made from.")
+
+
+@app.command()
+@click.option("--yes", is_flag=True, help="Remove it.")
+@click.option("--kept", "all_kept", is_flag=True, help="All replaced results, not only the oldest.")
+@_shared
+def prune(*, yes: bool, all_kept: bool) -> None:
+    """Say what in the data folder is of no use any more; with --yes, remove it.
+
+    Replaced results beyond the limit (BACKBLAZE_KEEP_GB), days and quarters that no zip and no
+    record has, what killed processes have left, what steps have printed long ago
+    (BACKBLAZE_LOG_DAYS). Never anything that is up to date.
+    """
+    from backblaze_assets.cli.prune import prune as look_and_remove
+
+    settings = Settings.from_environment()
+    _existing(settings)
+    look_and_remove(settings, yes=yes, all_kept=all_kept)
+
+
+@app.command()
+@click.option("--remove", is_flag=True, help="Remove damaged files that can be made anew.")
+@_shared
+def verify(*, remove: bool) -> None:
+    """Read all results, and name those that are not what was written. Changes nothing by itself."""
+    from backblaze_assets.cli.verify import verify as verify_all
+
+    click.echo(verify_all(_data(Settings.from_environment()), remove=remove))
 
 
 @app.command()
@@ -563,6 +594,11 @@ def _tables(asset: str, quarter: date | None) -> dict[date, Path]:
     there = data.view.calendar.quarters
     if quarter and there and quarter not in there:
         name = quarter_name(quarter)
+        if next_quarter(quarter) > datetime.now(UTC).date():
+            raise DataError(
+                f"{name} has not ended yet; its zip is published after {next_quarter(quarter)}. "
+                f"The newest quarter in {data.root} is {quarter_name(there[-1])}."
+            )
         raise DataError(
             f"There is no zip for {name} in {data.root}: fetch it with `backblaze-assets "
             f"download {name}`. There are {', '.join(quarter_name(other) for other in there)}."
@@ -595,7 +631,9 @@ def main() -> None:
             raise SystemExit(error.exit_code) from None
         except (KeyboardInterrupt, click.Abort):
             interrupted = True
-        except Exception as error:  # a person is to see one message, not a traceback
+        except SystemExit:
+            raise
+        except BaseException as error:  # a person is to see one message, not a traceback
             if os.environ.get("BACKBLAZE_DEBUG"):
                 raise
             console.complain(_message(error))
@@ -605,8 +643,12 @@ def main() -> None:
             os._exit(EXIT_CODE)  # because the interpreter's own end takes a second
 
 
-def _message(error: Exception) -> str:
+def _message(error: BaseException) -> str:
     """What to tell a person of an error."""
+    from backblaze_assets.cli.faults import about_the_folder
+
+    if text := about_the_folder(error):
+        return text
     match error:
         case DataError():
             return str(error)

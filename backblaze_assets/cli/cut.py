@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from backblaze_assets.drive_stats.parquet import read_table
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.atomic import write_atomic
@@ -48,7 +49,7 @@ def make_cut(lineage: Lineage, first: date, last: date) -> Path:
         )
         for quarter in quarters
     ]
-    afr = pl.read_parquet(folder.path("afr_table", f"{quarters[-1]}.parquet"), glob=False)
+    afr = read_table(folder.path("afr_table", f"{quarters[-1]}.parquet"))
     made = {f"movie_clip {quarter}": ("movie_clip", str(quarter)) for quarter in quarters}
     versions = {text: lineage.ledger.version(*clip) or "" for text, clip in made.items()}
     # Drives live from quarter to quarter, so all zips up to the last quarter have a part in it.

@@ -8,6 +8,7 @@ import polars as pl
 
 from backblaze_assets.cli.columns import ALWAYS, Column, table_lines, wrapped
 from backblaze_assets.drive_stats.models import short_names
+from backblaze_assets.drive_stats.parquet import read_table
 from backblaze_assets.drive_stats.rates import HOURS_PER_YEAR
 from backblaze_assets.drive_stats.survival import STEP_HOURS, ranking
 from backblaze_assets.errors import DataError
@@ -46,7 +47,7 @@ def report(
             f"From {from_years:g} to {to_years:g} years is no span of age: both are multiples of "
             f"{step:g}, the first one is less, and the second at most {OLDEST_YEARS}."
         )
-    ranked = ranking(pl.read_parquet(path, glob=False), by, from_years, to_years)
+    ranked = ranking(read_table(path), by, from_years, to_years)
     shown = ranked if everything else ranked.filter(pl.col("rank").is_not_null())
     if form == "json":
         return json.dumps(shown.to_dicts(), indent=1)

@@ -5,23 +5,33 @@ to date gets none. What cannot be made costs itself and what is made from it, an
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import dagster as dg
 
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.space import NoSpaceError, says_full
 from backblaze_assets.graph import GRAPH, upstream_of
 from backblaze_assets.instance.opening import is_read_only
 from backblaze_assets.lineage.plan import Batch, next_batches
 from backblaze_assets.lineage.reasons import complaints
+from backblaze_assets.lineage.reuse import RESTORED, TAKEN
 from backblaze_assets.lineage.status import Attempt
 from backblaze_assets.partitions import Partitioning, day_of
 from backblaze_assets.resources import Data
 from backblaze_assets.settings import Settings
 from backblaze_assets.work.locks import one_at_a_time
+
+NOT_COMPUTED = {
+    RESTORED: "brought back, which were replaced before",
+    TAKEN: "taken as they are, which another has made",
+}
+"""What people are told of partitions whose materialization has some metadata."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +90,10 @@ def bring_up_to_date(
             while todo := batches():
                 for batch in todo:
                     say(_sentence(batch))
-                    failed, warnings = _run(instance, job, batch)
+                    failed, told = _run(instance, job, batch, data.root)
                     errors += failed
-                    for warning in warnings:
-                        say(warning)
+                    for line in told:
+                        say(line)
                     tried |= batch.attempts
                     ran.append(Ran(batch.assets[0], len(batch.keys), batch.judge_only))
                 lineage.forget()
@@ -101,9 +111,9 @@ def _job(data: Data) -> dg.JobDefinition:
 
 
 def _run(
-    instance: dg.DagsterInstance, job: dg.JobDefinition, batch: Batch
+    instance: dg.DagsterInstance, job: dg.JobDefinition, batch: Batch, root: Path
 ) -> tuple[list[str], list[str]]:
-    """Make a batch in one run; give what its steps failed of, and what its checks warn of."""
+    """Make a batch in one run; give what its steps failed of, and what else is to be told."""
     run_id = str(uuid4())
     keys = {dg.AssetKey(asset) for asset in batch.assets}
     blocking = {
@@ -130,7 +140,10 @@ def _run(
         if stopped := instance.get_run_by_id(run_id):
             instance.report_run_canceled(stopped)
         raise KeyboardInterrupt from interrupt
-    return _failures(result), _warnings(result)
+    failed = _failures(result)
+    if any(says_full(text, root) for text in failed):
+        raise NoSpaceError  # whatever comes next would fail as well
+    return failed, [*_reused(result), *_warnings(result)]
 
 
 def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
@@ -141,6 +154,19 @@ def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
     ]
     names = {it.cls_name for error in errors if error for it in (error, error.cause) if it}
     return dg.DagsterExecutionInterruptedError.__name__ in names
+
+
+def _reused(result: dg.ExecuteInProcessResult) -> list[str]:
+    """How many partitions of each asset have not been computed, and why."""
+    events = result.filter_events(lambda event: event.is_step_materialization)
+    counts = Counter(
+        (each.asset_key.to_user_string(), how)
+        for event in events
+        for each in [event.step_materialization_data.materialization]
+        for how in NOT_COMPUTED
+        if how in each.metadata
+    )
+    return [f"{count:,} of {asset} {NOT_COMPUTED[how]}" for (asset, how), count in counts.items()]
 
 
 def _warnings(result: dg.ExecuteInProcessResult) -> list[str]:

@@ -13,6 +13,7 @@ import polars as pl
 from backblaze_assets.drive_stats.daily import DAILY_SCHEMA
 from backblaze_assets.drive_stats.groups import GROUPS, terabytes
 from backblaze_assets.drive_stats.lifetimes import Lifetimes, entry_hours, in_service
+from backblaze_assets.drive_stats.parquet import read_tables
 from backblaze_assets.drive_stats.publication import (
     BOOT,
     PublicationRule,
@@ -349,7 +350,7 @@ def _read_daily(paths: list[Path]) -> pl.DataFrame:
     columns = ["date", "model", "drives", "failures"]
     if not paths:
         return DAILY_SCHEMA.to_frame().select(columns)
-    return pl.read_parquet(paths, columns=columns, glob=False)
+    return read_tables(paths, columns)
 
 
 def _lives(lifetimes: Lifetimes) -> pl.DataFrame:

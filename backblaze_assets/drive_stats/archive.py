@@ -29,12 +29,19 @@ from backblaze_assets.files.origin import digest
 
 BASE_URL = "https://f001.backblazeb2.com/file/Backblaze-Hard-Drive-Data"
 
-MOST_BYTES = 64 * 10**9
-"""What the CSVs of a zip may take unpacked; the largest zip up to 2026 has 12.6 GB."""
+GIGABYTE = 10**9
+
+MOST_BYTES = 64 * GIGABYTE
+"""What the CSVs of a zip may take unpacked unless a person says otherwise.
+
+The largest zip up to 2026 has 12.6 GB: every one that has been published passes three times over.
+"""
 
 _LAST_ANNUAL_YEAR = 2015
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
-_LIKE_A_DAY = re.compile(r"(?!\._).*\d{4}-\d{2}-\d{2}.*\.csv.*", re.ASCII | re.IGNORECASE)
+_LIKE_A_DAY = re.compile(
+    r"(?!\._).*(?:\.csv|\.zip|20\d\d([-_.]?)[01]?\d\1[0-3]?\d(?!\d)).*", re.ASCII | re.IGNORECASE
+)
 _ANNUAL = re.compile(r"data_(20\d\d)\.zip", re.ASCII | re.IGNORECASE)
 _QUARTERLY = re.compile(r"data_Q([1-4])_(20\d\d)\.zip", re.ASCII | re.IGNORECASE)
 _PACKINGS = {STORED: Packing.STORED, DEFLATED: Packing.DEFLATED}
@@ -203,12 +210,14 @@ def scan(path: Path, *, most_bytes: int = MOST_BYTES) -> Archive:
         try:
             entries, comment = read_directory(file, stamp.size)
         except ZipError as error:
-            start = _start_of(file)
-            raise DataError(f"{path} is not a whole zip file: {error}{start}. {broken}") from error
+            what = _start_of(file) or str(error)
+            raise DataError(f"{path} is not a whole zip file: {what}. {broken}") from error
     left_out: list[LeftOut] = []
     days: dict[date, list[Member]] = {}
     for entry in entries:
         where = PurePosixPath(entry.name)
+        if entry.name.endswith("/") and not entry.size:  # a folder
+            continue
         if "__MACOSX" in where.parts or not _LIKE_A_DAY.fullmatch(where.name):
             continue
         day = day_named(where.name)
@@ -224,7 +233,8 @@ def scan(path: Path, *, most_bytes: int = MOST_BYTES) -> Archive:
     if total > most_bytes:
         raise DataError(
             f"{path} would take {total:,} bytes unpacked, and {most_bytes:,} are allowed. If it is "
-            "not one of Backblaze's zips, remove it; otherwise raise the limit."
+            "not one of Backblaze's zips, remove it; otherwise set BACKBLAZE_ZIP_LIMIT to more "
+            "gigabytes."
         )
     if not members:
         inside = f": {left_out[0].name} {left_out[0].reason}" if left_out else ""
@@ -240,6 +250,8 @@ def day_named(name: str) -> date | str:
     stem, _, suffix = name.partition(".")
     match = _DAY.fullmatch(stem)
     if not match or suffix.lower() != "csv":
+        if name.lower().endswith(".zip"):
+            return "is a zip inside a zip. Unpack it into the data folder"
         return "is not named after a day, as 2013-04-10.csv is"
     try:
         day = date(int(match[1]), int(match[2]), int(match[3]))
@@ -299,9 +311,9 @@ def _start_of(file: BinaryIO) -> str:
     file.seek(0)
     start = file.read(512).lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html", b"<?xml")):
-        return "; it is a web page, such as an error message or a login page"
+        return "it is a web page, such as an error message or a login page"
     if start.startswith((b"\x1f\x8b", b"7z\xbc\xaf", b"rar!", b"bzh", b"\xfd7zxz")):
-        return "; it is packed in another way"
+        return "it is packed in another way"
     return ""
 
 

@@ -32,6 +32,9 @@ from backblaze_assets.verdict import Verdict
 _PIECE = 1 << 20
 _LINE = re.compile(rb"[^\r\n]+")
 
+MOST_SHOWN = 5
+"""Files that one message names at most; the table has more."""
+
 TOLERATED_CAPACITIES = 0.001
 """Share of a quarter's rows that may have a false capacity.
 
@@ -281,13 +284,14 @@ def members_accounted_for(left_out: Mapping[date, Sequence[LeftOut]]) -> Verdict
         for each in others
     ]
     names = ["quarter", "file", "name", "why it is not used"]
+    shown = "; ".join(f"{name} {reason}" for _, _, name, reason in rows[:MOST_SHOWN])
     table = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
     return Verdict(
         passed=table.is_empty(),
         message=(
             "Everything that looks like a day was imported."
             if table.is_empty()
-            else f"Files that look like a day and were not imported: {table.height}."
+            else f"Files that look like a day and were not imported: {table.height}. {shown}"
         ),
         figures={"files_left_out": table.height},
         table=table,

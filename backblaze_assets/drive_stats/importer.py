@@ -5,6 +5,7 @@ import io
 import json
 import os
 import threading
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
@@ -83,6 +84,7 @@ class DayReport:
         csv_bytes: size of the CSV.
         data_version: digest of the Parquet file's content.
         parquet_bytes: size of the Parquet file.
+        rejects_crc32: CRC-32 of the rejects file, 0 where there is none.
     """
 
     day: date
@@ -105,6 +107,7 @@ class DayReport:
     csv_bytes: int
     data_version: str = ""
     parquet_bytes: int = 0
+    rejects_crc32: int = 0
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -265,9 +268,9 @@ def _import_day(
     if stop.is_set():
         raise StoppedError
     known.add(daily.table)
-    report = _report(daily, day, csv_bytes)
     # The rejects first: where a day's Parquet file is, all of the day is.
-    _write_rejects(rejects, daily.rejects)
+    rejects_crc32 = _write_rejects(rejects, daily.rejects)
+    report = replace(_report(daily, day, csv_bytes), rejects_crc32=rejects_crc32)
     data_version = write_parquet(
         daily.table,
         path,
@@ -322,13 +325,15 @@ def _report(daily: DailyTable, day: date, csv_bytes: int) -> DayReport:
     )
 
 
-def _write_rejects(path: Path, rejects: list[Reject]) -> None:
-    """Write the rows set aside, or remove what an earlier import has left."""
+def _write_rejects(path: Path, rejects: list[Reject]) -> int:
+    """Write the rows set aside, or remove what an earlier import has left; give their CRC-32."""
     if not rejects:
         path.unlink(missing_ok=True)
-        return
+        return 0
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(REJECT_COLUMNS)
     writer.writerows((each.line, each.reason, each.text, each.rows) for each in rejects)
-    write_atomic(path, text.getvalue().encode())
+    content = text.getvalue().encode()
+    write_atomic(path, content)
+    return zlib.crc32(content)

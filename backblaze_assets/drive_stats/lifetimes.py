@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from backblaze_assets.drive_stats.capacity import usual_capacity
 from backblaze_assets.drive_stats.models import clean_model, is_boot_drive, maker
-from backblaze_assets.drive_stats.parquet import read_origin, write_parquet
+from backblaze_assets.drive_stats.parquet import read_origin, read_table, write_parquet
 from backblaze_assets.drive_stats.tally import tally
 from backblaze_assets.files.atomic import atomic_path
 from backblaze_assets.files.origin import Origin, digest_versions
@@ -118,12 +118,7 @@ class Lifetimes:
     @classmethod
     def load(cls, folder: Path) -> "Lifetimes":
         """What `save` wrote to `folder`."""
-        return cls(
-            **{
-                part.name: pl.read_parquet(_file(folder, part.name), glob=False)
-                for part in fields(cls)
-            }
-        )
+        return cls(**{part.name: read_table(_file(folder, part.name)) for part in fields(cls)})
 
     def save(self, folder: Path, origin: Origin) -> str:
         """Write one Parquet file per table to `folder`, all or none; return the data version."""

@@ -1,24 +1,28 @@
 """Parquet files that carry their origin and whose data version is a digest of their content.
 
 So that damage on the disk is noticed, the footer holds checksums of itself and of each column's
-bytes. `check_columns` looks at those of some columns before they are read, `verify` goes over all
-of the file. Pages have checksums for other programs; they are not used here, because only pyarrow
-verifies them, and reading with it takes up to four times as long as with Polars.
+bytes. `check_columns` looks at those of some columns before they are read, `read_table` at those of
+the columns that it reads, and `verify` goes over all of the file. Pages have checksums for other
+programs; they are not used here, because only pyarrow verifies them, and reading with it takes up
+to four times as long as with Polars.
 """
 
 import hashlib
 import io
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from isal import isal_zlib
 
-from backblaze_assets.drive_stats.reading import open_regular, reading
+from backblaze_assets.drive_stats.reading import faults, open_regular
+from backblaze_assets.errors import DamagedError
 from backblaze_assets.files.atomic import atomic_path
 from backblaze_assets.files.origin import KEY, Origin
 
@@ -27,7 +31,6 @@ _FOOTER = b"crc32 of the footer "
 _NO_CRC = b"." * 8  # in the place of the digits until they are known
 _NO_RANGE = b"." * 30  # offset, length and CRC-32: 12, 10 and 8 digits
 _END = 8  # bytes behind the footer: its length, and the magic number
-_ADVICE = "It is damaged; remove it, and the next run makes it anew."
 _PIECE = 1 << 20
 
 
@@ -99,33 +102,57 @@ def read_origin(path: Path) -> Origin:
     return Origin.from_json(read_extra(path)[KEY])
 
 
-def check_columns(path: Path, names: Iterable[str]) -> None:
-    """Look whether the footer and these columns of a file are as they were written.
+def read_table(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
+    """Some columns of a file, or all, if they are as they were written; see `check_columns`.
+
+    Raises:
+        DamagedError: the file is damaged.
+    """
+    check_columns(path, columns)
+    with _damage(path):
+        return pl.read_parquet(path, columns=columns, glob=False)
+
+
+def read_tables(paths: Iterable[Path], columns: list[str]) -> pl.DataFrame:
+    """The same columns of several files, one below the other; as `read_table`."""
+    paths = list(paths)
+    for path in paths:
+        check_columns(path, columns)
+    return pl.read_parquet(paths, columns=columns, glob=False)
+
+
+def check_columns(path: Path, names: Iterable[str] | None) -> None:
+    """Look whether the footer and these columns of a file, or all, are as they were written.
 
     A file of another program, without checksums, passes.
 
     Raises:
-        DataError: the file is damaged.
+        DamagedError: the file is damaged.
     """
-    with reading(path, _ADVICE), open_regular(path) as file:
-        sums = _check_footer(file)
-        for name in names:
-            at = sums.find(b"\n%s\t" % name.encode()) + len(name.encode()) + 2
-            text = sums[at : at + len(_NO_RANGE)]
-            if at > len(name.encode()) + 1 and text != _NO_RANGE:
-                offset, length, crc = int(text[:12], 16), int(text[12:22], 16), int(text[22:], 16)
-                file.seek(offset)
-                if isal_zlib.crc32(file.read(length)) != crc:
-                    raise ValueError(f"its column {name} is not what was written")
+    with _damage(path), open_regular(path) as file:
+        sums = {
+            name: text
+            for name, tab, text in (
+                line.rpartition(b"\t") for line in _check_footer(file).split(b"\n")
+            )
+            if tab and len(text) == len(_NO_RANGE) and text != _NO_RANGE
+        }
+        for name in sums if names is None else (name.encode() for name in names):
+            if (text := sums.get(name)) is None:
+                continue
+            offset, length, crc = int(text[:12], 16), int(text[12:22], 16), int(text[22:], 16)
+            file.seek(offset)
+            if isal_zlib.crc32(file.read(length)) != crc:
+                raise ValueError(f"its column {name.decode()} is not what was written")
 
 
 def verify(path: Path) -> Origin:
     """Go over all of a file that `write_parquet` wrote, and return its origin.
 
     Raises:
-        DataError: it is damaged, or another program wrote it.
+        DamagedError: it is damaged, or another program wrote it.
     """
-    with reading(path, _ADVICE), open_regular(path) as file:
+    with _damage(path), open_regular(path) as file:
         if not _check_footer(file):
             raise ValueError("it does not carry its checksums")
         length = _footer_length(file)
@@ -140,6 +167,16 @@ def verify(path: Path) -> Origin:
         if hasher.hexdigest() != origin.data_version:
             raise ValueError("its content is not what was written")
         return origin
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Whatever libraries raise in the block is damage of the file."""
+    try:
+        yield
+    except faults() as error:
+        text = str(error).strip().splitlines() or [type(error).__name__]
+        raise DamagedError(path, text[0].rstrip(".")) from error
 
 
 def _footer_length(file: BinaryIO) -> int:

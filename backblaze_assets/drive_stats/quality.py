@@ -12,6 +12,7 @@ import polars as pl
 from backblaze_assets.drive_stats import publication, published
 from backblaze_assets.drive_stats.import_quality import imported_days
 from backblaze_assets.drive_stats.lifetimes import LONGEST_DIP, partial_days
+from backblaze_assets.drive_stats.parquet import read_table, read_tables
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.drive_stats.schema import HEADER_ONLY_DAYS
 from backblaze_assets.verdict import Verdict
@@ -72,7 +73,7 @@ def read_daily(paths: Iterable[Path]) -> pl.DataFrame:
     found = list(paths)
     if not found:
         return pl.DataFrame(schema=_DAILY_SCHEMA)
-    daily = pl.read_parquet(found, columns=["date", "model", "drives", "failures"], glob=False)
+    daily = read_tables(found, ["date", "model", "drives", "failures"])
     return daily.rename({"drives": "drive_days"})
 
 
@@ -97,7 +98,7 @@ def drives_once(quarters: Iterable[tuple[date, Path, Sequence[Path]]]) -> Verdic
     tables, drives = [], 0
     at_fault: list[date] = []
     for quarter, folder, raw in quarters:
-        known = pl.read_parquet(folder / "drives.parquet", columns=["serial_number"], glob=False)
+        known = read_table(folder / "drives.parquet", ["serial_number"])
         drives = known.height
         schema = pl.Schema({"serial_number": pl.String()})
         rows = pl.scan_parquet(_weekly(raw), schema=schema, extra_columns="ignore", glob=False)
@@ -146,7 +147,7 @@ def slots_gapless(quarters: Iterable[tuple[date, Path]]) -> Verdict:
     at_fault: list[date] = []
     for quarter, folder in quarters:
         slots = (
-            pl.read_parquet(folder / "drives.parquet", columns=["model", "slot"], glob=False)
+            read_table(folder / "drives.parquet", ["model", "slot"])
             .group_by("model")
             .agg(
                 pl.len().alias("drives"),
@@ -241,9 +242,7 @@ def exposure_of_quarter(folder: Path, before: Path | None) -> pl.DataFrame:
 
 def exposure_of_history(folder: Path) -> pl.DataFrame:
     """What `drive_lifetimes` in `folder` has in all: model, drive_days, failures."""
-    return exposure(
-        pl.read_parquet(folder / "spells.parquet", columns=["model", *_EXPOSURE], glob=False)
-    )
+    return exposure(read_table(folder / "spells.parquet", ["model", *_EXPOSURE]))
 
 
 def exposure_of_raw(folder: Path) -> pl.DataFrame:

@@ -80,6 +80,8 @@ def column_names(header: str, where: str) -> list[str]:
             f"{where}, line 1: more than {MOST_COLUMNS:,} columns. It is not a CSV of daily drive "
             "statistics; use the file as published."
         )
+    if kind := _kind(header):
+        raise DataError(f"{where}, line 1: {kind}; it begins with {header[:40]!r}.")
     fields = _fields(header, where)
     names = [_column_name(name.strip(), number) for number, name in enumerate(fields, 1)]
     missing = [name for name in REQUIRED if name not in names]
@@ -122,6 +124,33 @@ def _column_name(name: str, number: int) -> str:
         return f"{UNNAMED}{number}"
     lower = _MISSPELT.sub(r"\1normalized", name.lower())
     return lower if _is_known(lower) or _SMART.fullmatch(lower) else name
+
+
+def _kind(header: str) -> str:
+    """What a file is whose first line is no header, and what to do; empty where that is unknown."""
+    start = header.lstrip("\ufeff \t").lower()
+    if not start:
+        return "there is no header. Remove blank lines before it, or use the file as published"
+    if not start.strip("\0"):
+        return "there are only zero bytes. It was not written to its end; copy or fetch it again"
+    return next((kind for begin, kind in _KINDS.items() if start.startswith(begin)), "")
+
+
+_CSV = "one CSV a day, as published, is needed"
+_KINDS = {
+    "<!doctype": f"this is a web page; {_CSV}",
+    "<html": f"this is a web page; {_CSV}",
+    "<?xml": f"this is XML; {_CSV}",
+    "{": f"this is JSON; {_CSV}",
+    "[": f"this is JSON; {_CSV}",
+    "pk\x03\x04": f"this is a zip or an Excel workbook; {_CSV}",
+    "par1": f"this is Parquet; {_CSV}",
+    "\x1f": f"this is gzipped; {_CSV}",
+    "7z\ufffd": f"this is packed with 7-Zip; {_CSV}",
+    "sep=": "this line is for Excel. Remove it, so that the file begins with the names of columns",
+    "#": "this is a comment. Remove it, so that the file begins with the names of columns",
+}
+"""What files are that begin so, in small letters."""
 
 
 def _cause(header: str) -> str:

@@ -22,21 +22,18 @@ def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
     try:
         yield unfinished
         if unfinished.is_dir():
-            _replace_folder(unfinished, path)
+            replace_folder(unfinished, path)
         else:
             if sync:
                 with unfinished.open("rb") as handle:
                     os.fsync(handle.fileno())
             unfinished.replace(path)
     except BaseException:
-        if unfinished.is_dir():
-            shutil.rmtree(unfinished, ignore_errors=True)
-        else:
-            unfinished.unlink(missing_ok=True)
+        remove(unfinished)
         raise
 
 
-def _replace_folder(source: Path, target: Path) -> None:
+def replace_folder(source: Path, target: Path) -> None:
     """Put the folder `source` in the place of `target`; a rename cannot replace a full folder."""
     old = target.with_name(f".tmp-{uuid.uuid4().hex[:8]}-old-{target.name}")
     if target.exists():
@@ -55,10 +52,34 @@ def write_atomic(path: Path, content: bytes, *, sync: bool = True) -> None:
         unfinished.write_bytes(content)
 
 
+def link(source: Path, target: Path) -> None:
+    """Let `target` be the file `source` as well, whole or not at all, in place of what was there.
+
+    A hard link, which costs nothing; a copy where the file system has none, or forbids it.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{target.name}")
+    try:
+        try:
+            os.link(source, unfinished)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            shutil.copy2(source, unfinished)
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)  # it stays where both were one file before
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove what killed processes have left below `folder`, where nobody else is at work now."""
     for path in list(folder.rglob(".tmp-*")):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        remove(path)

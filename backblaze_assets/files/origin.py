@@ -6,6 +6,7 @@ MP4 files as their comment, JSON files as a key. So a film found anywhere can be
 
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
@@ -39,6 +40,8 @@ class Origin:
         data_version: digest of the content; empty until the content is known.
         inputs: version of each input, by name.
         sources: SHA-256 of each zip that the content comes from, by file name.
+        rest: CRC-32 of the whole file without this text, where the data version does not cover
+            everything else in it; empty otherwise.
     """
 
     asset: str
@@ -47,19 +50,39 @@ class Origin:
     data_version: str = ""
     inputs: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
+    rest: str = ""
 
     def with_data_version(self, data_version: str) -> "Origin":
         """The same origin once the content is known."""
         return replace(self, data_version=data_version)
 
     def to_json(self) -> str:
-        """One line of JSON, the form in which files hold it."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        """One line of JSON, the form in which files hold it, with a CRC-32 of itself."""
+        text = self._json()
+        return f'{text[:-1]},"{_CHECK}":"{_crc(text)}"}}'
 
     @classmethod
     def from_json(cls, text: str) -> "Origin":
         """The origin that `to_json` wrote; raises ValueError if `text` is something else."""
         try:
-            return cls(**json.loads(text))
-        except TypeError as error:
+            values = json.loads(text)
+            crc = values.pop(_CHECK, None)  # older files have none
+            origin = cls(**values)
+        except (TypeError, AttributeError) as error:
             raise ValueError(f"not an origin of this project: {text[:200]!r}") from error
+        if crc is not None and crc != _crc(origin._json()):
+            raise ValueError("what it says of itself is not what was written")
+        return origin
+
+    def _json(self) -> str:
+        values = asdict(self)
+        if not self.rest:
+            del values["rest"]
+        return json.dumps(values, sort_keys=True, separators=(",", ":"))
+
+
+_CHECK = "crc32"
+
+
+def _crc(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"

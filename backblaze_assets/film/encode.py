@@ -10,17 +10,17 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
 
-import imageio_ffmpeg
-
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.atomic import atomic_path
 from backblaze_assets.files.origin import Origin
+from backblaze_assets.film import ffmpeg as tool
 from backblaze_assets.film.probe import VideoInfo, digest_video, overwrite_in_index, probe
+from backblaze_assets.film.whole import check_jpeg, check_video, rest_of
 from backblaze_assets.work import progress
 
 # JPEG (JFIF) is BT.601 in full range; HD video is BT.709 in limited range, and players that
@@ -40,8 +40,8 @@ X264 = (
     *("-x264-params", "chroma-qp-offset=-3"),
     *("-bf", "0", "-g", "60", "-threads", "2"),
 )
-_UNKNOWN = "0" * 32  # holds the place of the data version until the video is encoded
-_LAST_LINES = 5
+# They hold the place of what is known only when the video is encoded.
+_UNKNOWN, _UNKNOWN_REST = "0" * 32, "0" * 8
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,8 @@ def join_clips(
     if not clips:
         raise DataError(f"no clips to join to {target}")
     infos = [probe(clip) for clip in clips]
+    for clip in clips:
+        check_video(clip)
     for clip, info in zip(clips, infos, strict=True):
         _check_joinable(clip, info, clips[0], infos[0])
     fps = round(infos[0].fps)
@@ -254,7 +256,7 @@ def _encode(
 
     `begun` is told the process, so that another thread can kill it.
     """
-    count = 0
+    count, there = 0, False
     name = ""
     size: tuple[int, int] | None = None
     command = ["-f", "image2pipe", "-c:v", "mjpeg", "-framerate", f"{fps}/{repeat}"]
@@ -268,6 +270,7 @@ def _encode(
             begun(ffmpeg)
             try:
                 for name, jpeg in frames:
+                    there = True
                     found = _jpeg_size(name, jpeg)
                     size = size or found
                     if found != size:
@@ -280,7 +283,7 @@ def _encode(
                     advance(1)
             except BrokenPipeError:
                 pass  # ffmpeg has given up; its exit status and last lines say why
-            if not count:
+            if not there:
                 raise DataError(f"no frames to encode to {target}")
         return _finish(unfinished, target, count * repeat, origin)
 
@@ -291,15 +294,18 @@ def _ffmpeg(*arguments: str, target: Path, origin: Origin) -> Iterator[subproces
 
     The block's end waits for it, an exception kills it. Raises DataError when it fails.
     """
-    comment = f"comment={origin.with_data_version(_UNKNOWN).to_json()}"
+    comment = f"comment={_placeholder(origin)}"
     command = [
-        *(imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y"),
+        *(tool.program(), "-nostdin", "-v", "error", "-y"),
         *("-xerror", "-err_detect", "explode"),
         *arguments,
         *("-metadata", comment, "-movflags", "+faststart", "-f", "mp4", str(target)),
     ]
     with tempfile.TemporaryFile() as log:
-        ffmpeg = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log)
+        try:
+            ffmpeg = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log)
+        except OSError as error:
+            raise tool.cannot_start(error) from error
         try:
             yield ffmpeg
             ffmpeg.communicate()
@@ -309,8 +315,7 @@ def _ffmpeg(*arguments: str, target: Path, origin: Origin) -> Iterator[subproces
             raise
         if ffmpeg.returncode:
             log.seek(0)
-            lines = log.read().decode(errors="replace").splitlines()[-_LAST_LINES:]
-            raise DataError("\n".join([f"ffmpeg failed ({ffmpeg.returncode}):", *lines]))
+            raise tool.failure(ffmpeg.returncode, log.read(), target)
 
 
 def _finish(unfinished: Path, target: Path, frames: int, origin: Origin) -> ClipReport:
@@ -319,8 +324,9 @@ def _finish(unfinished: Path, target: Path, frames: int, origin: Origin) -> Clip
     if info.frames != frames or not info.constant_rate:
         raise DataError(f"{target}: {frames} frames went in, {info.frames} came out of ffmpeg")
     data_version = digest_video(unfinished)
-    placeholder = origin.with_data_version(_UNKNOWN).to_json().encode()
-    stamped = origin.with_data_version(data_version).to_json().encode()
+    placeholder = _placeholder(origin).encode()
+    rest = rest_of(unfinished, placeholder)
+    stamped = replace(origin, data_version=data_version, rest=rest).to_json().encode()
     overwrite_in_index(unfinished, placeholder, stamped)
     return ClipReport(
         frames=info.frames,
@@ -332,10 +338,16 @@ def _finish(unfinished: Path, target: Path, frames: int, origin: Origin) -> Clip
     )
 
 
+def _placeholder(origin: Origin) -> str:
+    return replace(origin, data_version=_UNKNOWN, rest=_UNKNOWN_REST).to_json()
+
+
 def _read(frames: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
     try:
         for frame in frames:
-            yield str(frame), frame.read_bytes()
+            content = frame.read_bytes()
+            check_jpeg(frame, content)
+            yield str(frame), content
     except OSError as error:
         raise DataError(f"cannot read frame {error.filename}: {error.strerror}") from error
 

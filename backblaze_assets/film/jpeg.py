@@ -139,6 +139,18 @@ def with_comment(jpeg: bytes, comment: str) -> bytes:
     return b"".join([_START, _COMMENT, (len(data) + 2).to_bytes(2, "big"), data, jpeg[2:]])
 
 
+def without_comment(content: bytes) -> tuple[str | None, bytes]:
+    """The comment that `with_comment` put into a JPEG file, None if there is none, and the rest.
+
+    Raises:
+        ValueError: the comment is no text.
+    """
+    if content[:4] != _START + _COMMENT:
+        return None, content
+    end = 4 + int.from_bytes(content[4:6], "big")
+    return content[6:end].decode(), _START + content[end:]
+
+
 def read_comment(path: Path) -> str | None:
     """The comment that `with_comment` put into the JPEG file at `path`; None if there is none."""
     with path.open("rb") as file:

@@ -21,7 +21,7 @@ from backblaze_assets.drive_stats.lifetimes import Lifetimes
 from backblaze_assets.drive_stats.models import UNKNOWN_MAKER, display_model
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.atomic import write_atomic
-from backblaze_assets.files.origin import KEY, Origin
+from backblaze_assets.files.origin import KEY, Origin, digest
 from backblaze_assets.film import captions, rates, words
 from backblaze_assets.film.captions import Caption, Memory
 from backblaze_assets.film.fleet import NEVER, Drives, running
@@ -36,6 +36,7 @@ from backblaze_assets.film.packing import (
 )
 from backblaze_assets.film.rates import Rates
 from backblaze_assets.film.style import QUARTERS, QUIET_DAYS, Style
+from backblaze_assets.film.whole import damage
 
 FEW_DRIVES = 60
 """Models that never had as many drives share a block with the others of their maker."""
@@ -871,9 +872,12 @@ def measures(layout: FilmLayout, drives: pl.DataFrame, style: Style) -> dict[str
     }
 
 
+_HEAD, _LAYOUT, _END = f'{{"{KEY}": ', ',\n"layout": ', "}\n"
+
+
 def write_layout(path: Path, layout: FilmLayout, origin: Origin) -> None:
     """Write a layout as JSON, with what the file says of itself, whole or not at all."""
-    text = f'{{"{KEY}": {origin.to_json()},\n"layout": {layout.to_json()}}}\n'
+    text = f"{_HEAD}{origin.to_json()}{_LAYOUT}{layout.to_json()}{_END}"
     write_atomic(path, text.encode())
 
 
@@ -883,8 +887,26 @@ def read_layout(path: Path) -> FilmLayout:
     Raises:
         DataError: the file is something else.
     """
+    _, text = _checked(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return FilmLayout.from_json(json.dumps(content["layout"]))
+        return FilmLayout.from_json(text)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is no layout: {error}. Materialize film_layout again.") from error
+
+
+def check_layout(path: Path) -> Origin:
+    """What a file that `write_layout` wrote says of itself.
+
+    Raises:
+        DamagedError: it is not what was written.
+    """
+    return _checked(path)[0]
+
+
+def _checked(path: Path) -> tuple[Origin, str]:
+    with damage(path):
+        head, _, text = path.read_text(encoding="utf-8").partition(_LAYOUT)
+        origin = Origin.from_json(head.removeprefix(_HEAD))
+        if not text.endswith(_END) or digest([text[: -len(_END)]]) != origin.data_version:
+            raise ValueError("its content is not what was written")
+        return origin, text[: -len(_END)]

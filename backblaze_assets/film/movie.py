@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from backblaze_assets.drive_stats.parquet import read_table
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.origin import Origin
 from backblaze_assets.film import captions, cards
@@ -54,8 +55,9 @@ def make_movie(
     if not parts:
         raise DataError(f"no clips to join to {target}")
     first, last = parts[0], parts[-1]
-    drives = pl.read_parquet(
-        last.lifetimes / "drives.parquet", columns=["boot", "failed_on"], glob=False
+    drives = read_table(
+        last.lifetimes / "drives.parquet",
+        columns=["boot", "failed_on"],
     )
     told = cards.story(first.layout, last.layout, drives, afr, style)
     words = subtitles(parts, style)
@@ -75,6 +77,7 @@ def _encoded(frames: Iterable[bytes], folder: Path, fps: int, origin: Origin) ->
     folder.mkdir()
     runs = [(frame, len(list(run))) for frame, run in itertools.groupby(frames)]
     clips: dict[tuple[tuple[bytes, ...], int], Path] = {}
+    parts: list[tuple[tuple[bytes, ...], int]]
     found = []
     for stands, group in itertools.groupby(runs, lambda run: run[1] >= fps // 2):
         if stands:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import polars as pl
 from PIL import Image
 
+from backblaze_assets.drive_stats.parquet import read_table
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.atomic import write_atomic
 from backblaze_assets.files.origin import Origin
@@ -697,7 +698,7 @@ def _render_list(
 def open_renderer(lifetimes: Path, layout: FilmLayout, style: Style) -> Renderer:
     """A renderer for the tables in the folder `lifetimes`."""
     columns = ["model", "boot", "capacity_bytes", "first_seen", "failed_on", "removed_on"]
-    drives = pl.read_parquet(lifetimes / "drives.parquet", columns=columns, glob=False)
+    drives = read_table(lifetimes / "drives.parquet", columns=columns)
     return Renderer(drives, layout, style)
 
 

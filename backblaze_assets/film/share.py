@@ -3,10 +3,9 @@
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -14,9 +13,10 @@ from PIL.PngImagePlugin import PngInfo
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.atomic import atomic_path
 from backblaze_assets.files.origin import Origin, digest
-from backblaze_assets.film import cards, text
+from backblaze_assets.film import cards, ffmpeg, text
 from backblaze_assets.film.cards import Story
 from backblaze_assets.film.style import Style
+from backblaze_assets.film.whole import check_jpeg, crc, in_blocks
 from backblaze_assets.film.words import long_date
 
 POSTER, LINK, WEBM, GIF = "poster.png", "link.png", "loop.webm", "loop.gif"
@@ -75,7 +75,7 @@ def make_share(
     if not frames:
         raise DataError("there are no frames to share: materialize frames first")
     chosen = spread(frames)
-    version = digest([style.version, *(path.read_bytes() for path in (*chosen, frames[-1]))])
+    version = digest([style.version, *(_whole(path) for path in (*chosen, frames[-1]))])
     stamped = origin.with_data_version(version)
     note = PngInfo()
     note.add_text("Comment", stamped.to_json())
@@ -93,6 +93,12 @@ def make_share(
             width = _loops(source, unfinished, stamped, style, most_bytes)
         sizes = {path.name: path.stat().st_size for path in sorted(unfinished.iterdir())}
         return ShareReport(sizes, len(chosen), width, version)
+
+
+def _whole(frame: Path) -> bytes:
+    content = frame.read_bytes()
+    check_jpeg(frame, content)
+    return content
 
 
 def spread(frames: Sequence[Path]) -> list[Path]:
@@ -134,7 +140,9 @@ def _loops(
     webm = (
         *("-map", "[webm]", "-c:v", "libvpx-vp9", "-crf", "34", "-b:v", "0"),
         *("-deadline", "realtime", "-cpu-used", "7", "-threads", "1", "-row-mt", "0"),
-        *("-metadata", f"comment={origin.to_json()}", str(folder / WEBM)),
+        *("-metadata", f"comment={_placeholder(origin)}"),
+        # Without numbers by chance, and without checksums over what `_stamp` fills in.
+        *("-fflags", "+bitexact", "-write_crc32", "0", str(folder / WEBM)),
     )
     scaled = f"scale={min(WEBM_WIDTH, style.width)}:-2:flags=lanczos,format=yuv420p"
     target = folder / GIF
@@ -154,7 +162,11 @@ def _loops(
             *(() if size else webm),
             *("-map", "[gif]", "-loop", "0", "-map_metadata", "-1", str(target)),
         )
-        target.write_bytes(_with_comment(target.read_bytes(), origin.to_json()))
+        content = target.read_bytes()
+        stamped = replace(origin, rest=crc(_with_comment(content, "")))
+        target.write_bytes(_with_comment(content, stamped.to_json()))
+        if not size:
+            _stamp(folder / WEBM, origin)
         size = target.stat().st_size
         if size <= most_bytes:
             return width
@@ -166,21 +178,31 @@ def _loops(
     )
 
 
+def _placeholder(origin: Origin) -> str:
+    return replace(origin, rest="0" * 8).to_json()
+
+
+def _stamp(webm: Path, origin: Origin) -> None:
+    """Fill in what the WebM file at `webm` says of all that is in it beside that."""
+    before, found, behind = webm.read_bytes().partition(_placeholder(origin).encode())
+    if not found:
+        raise DataError(f"ffmpeg wrote no comment to {webm}")
+    stamped = replace(origin, rest=crc(before + behind)).to_json()
+    webm.write_bytes(b"".join([before, stamped.encode(), behind]))
+
+
 def _with_comment(gif: bytes, comment: str) -> bytes:
     """The GIF file with a comment after its head (GIF89a, 24)."""
     size = _GIF_HEAD + (3 * 2 ** ((gif[10] & 7) + 1) if gif[10] & 0x80 else 0)
-    data = comment.encode()
-    blocks = b"".join(
-        bytes([len(part)]) + part
-        for part in (data[at : at + 255] for at in range(0, len(data), 255))
-    )
-    return b"".join([gif[:size], b"\x21\xfe", blocks, b"\x00", gif[size:]])
+    return b"".join([gif[:size], b"\x21\xfe", in_blocks(comment), b"\x00", gif[size:]])
 
 
 def _run(*arguments: str) -> None:
     """Run ffmpeg; raise DataError with what it says when it fails."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y", *arguments]
-    done = subprocess.run(command, capture_output=True, check=False)
+    command = [ffmpeg.program(), "-nostdin", "-v", "error", "-y", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False)
+    except OSError as error:
+        raise ffmpeg.cannot_start(error) from error
     if done.returncode:
-        said = done.stderr.decode(errors="replace").splitlines()[-5:]
-        raise DataError("\n".join([f"ffmpeg failed ({done.returncode}):", *said]))
+        raise ffmpeg.failure(done.returncode, done.stderr, Path(arguments[-1]))

@@ -17,6 +17,7 @@ count as missing. Connections are closed after each use, so a daemon keeps no fi
 import threading
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -24,23 +25,31 @@ import sqlalchemy
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
 
+from backblaze_assets.files.space import NoSpaceError, lacks_space
+
 
 class BatchedEventLog(SqliteEventLogStorage):
     """Dagster's event log in SQLite, except that a batch of asset events is stored as one."""
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:  # noqa: ANN401
         super().__init__(base_dir, inst_data)
+        self._folder = Path(base_dir)
         # A batch holds the connections to both files at once, where Dagster takes one at a time.
         self._db_lock = threading.RLock()  # type: ignore[assignment]
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Store events in the order given, those about assets in as few transactions as can be."""
-        for (run_id, about_assets), group in groupby(events, _run_and_kind):
-            if about_assets:
-                self._store_asset_events(run_id, list(group))
-            else:  # planned checks, of which there are few
-                for event in group:
-                    self.store_event(event)
+        try:
+            for (run_id, about_assets), group in groupby(events, _run_and_kind):
+                if about_assets:
+                    self._store_asset_events(run_id, list(group))
+                else:  # planned checks, of which there are few
+                    for event in group:
+                        self.store_event(event)
+        except sqlalchemy.exc.DBAPIError as error:
+            if lacks_space(error, self._folder):
+                raise NoSpaceError from error
+            raise
 
     def _store_asset_events(self, run_id: str, batch: Sequence[dg.EventLogEntry]) -> None:
         rows = [self._event_to_row(event) for event in batch]

@@ -10,9 +10,10 @@ that belongs to another project is never looked at.
 import errno
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -89,23 +90,27 @@ def is_read_only(data: Path) -> bool:
 
 
 @contextmanager
-def look_at_instance(data: Path) -> Iterator[dg.DagsterInstance]:
+def look_at_instance(data: Path, *, empty: bool = False) -> Iterator[dg.DagsterInstance]:
     """The instance of `data`, for questions that change nothing; it need not exist.
 
     Where the folder cannot be written to, SQLite may not be able to open the databases, so copies
     in a temporary folder are asked.
+
+    Args:
+        data: the data folder.
+        empty: whether it is to be one without any records, whatever there is.
 
     Raises:
         DataError: DAGSTER_HOME is not a folder.
     """
     _check_users_home()
     folder = home(data)
-    if (folder / DATABASES[1]).is_file() and not is_read_only(data):
+    if (folder / DATABASES[1]).is_file() and not is_read_only(data) and not empty:
         with open_instance(data) as instance:
             yield instance
         return
     with tempfile.TemporaryDirectory(prefix="backblaze-assets-") as copy:
-        for name in DATABASES:
+        for name in () if empty else DATABASES:
             for path in (folder / name, folder / f"{name}-wal"):
                 if path.is_file():
                     target = Path(copy) / path.relative_to(folder)
@@ -114,6 +119,24 @@ def look_at_instance(data: Path) -> Iterator[dg.DagsterInstance]:
         Path(copy, "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
         with dg.DagsterInstance.from_config(copy) as instance:
             yield instance
+
+
+def damaged_databases(data: Path) -> list[tuple[Path, str]]:
+    """Which of the instance's databases SQLite finds damaged, and what it says."""
+    paths = [path for path in sorted(home(data).glob("*/**/*.db")) if path.is_file()]
+    return [(path, reason) for path in paths if (reason := _damage(path))]
+
+
+def _damage(path: Path) -> str:
+    try:
+        # A file that nobody is to write to, in a folder that perhaps nobody can write to.
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=60)) as database:
+            said = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        said = str(error)
+        if "malformed" not in said and "not a database" not in said:
+            return ""  # cannot be opened here, which says nothing of its content
+    return "" if said == "ok" else f"the database is damaged ({said})"
 
 
 def _prepared(data: Path) -> Path:

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
 from backblaze_assets.drive_stats.import_quality import ImportedDay, imported_days
+from backblaze_assets.drive_stats.reading import faults
 from backblaze_assets.errors import DataError
 from backblaze_assets.graph import GRAPH, keys_of
 from backblaze_assets.instance.records import AT_FAULT, LOOKED_AT
@@ -154,12 +154,16 @@ def _wanted(tags: Mapping[str, str], keys: Sequence[Key]) -> list[Key]:
     return [key for key in keys if key is None or not last or first <= key <= last]
 
 
+def _faults() -> tuple[type[BaseException], ...]:
+    return (DataError, *faults())
+
+
 def _result(asset: str, name: str, judge: Judge, scope: Scope) -> dg.AssetCheckResult:
     grave = name in (*GRAPH[asset].blocking, *GRAPH[asset].errors)
     severity = ERROR if grave else WARN
     try:
         verdict = judge(scope)
-    except (DataError, OSError, LookupError, ValueError, pl.exceptions.PolarsError) as error:
+    except _faults() as error:
         # What cannot even be read is wrong, whatever the check is about.
         severity = ERROR
         verdict = Verdict(passed=False, message=f"Cannot be checked: {error}")

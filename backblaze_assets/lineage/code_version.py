@@ -28,7 +28,17 @@ def code_version(asset: str) -> str:
 
 
 def version_below(package: Path, asset: str) -> str:
-    """`code_version` for the package in the folder `package`.
+    """`code_version` for the package in the folder `package`; raises as `source_below`."""
+    source = source_below(package, asset)
+    return digest(part for name in sorted(source) for part in (name, source[name]))
+
+
+def source_below(package: Path, asset: str) -> dict[str, bytes]:
+    """What the code version of an asset is a digest of: what counts of each file, by its name.
+
+    Args:
+        package: the folder of the package.
+        asset: its key.
 
     Raises:
         ValueError: there is no module of the asset's name with a function of that name.
@@ -45,7 +55,7 @@ def version_below(package: Path, asset: str) -> str:
         if name not in closure:
             closure[name], needed = _read(package, path)
             todo += needed
-    return digest(part for name in sorted(closure) for part in (name, closure[name]))
+    return closure
 
 
 @cache

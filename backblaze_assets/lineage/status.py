@@ -39,6 +39,9 @@ SOURCES = "sources"
 UNREADABLE_DAYS = "unreadable_days"
 """Metadata of an asset that is made from zips: why days of them could not be read, by the date."""
 
+DIGESTS = "digests"
+"""Metadata of an asset with files that do not say what they are: CRC-32 of each, by its name."""
+
 STAMP = "stamp"
 """Metadata of an asset that is made from zips: what tells them from others in their place."""
 
@@ -169,6 +172,20 @@ class Lineage:
         if made.asset not in self._names:
             self._names[made.asset] = self.view.folder.names(made.asset)
         return self._names[made.asset].issuperset(_file_names(made))
+
+    def can_be_made(self, asset: str, key: Key) -> bool:
+        """Whether what a partition is made from is there, or can be made itself."""
+        if Source.ZIP in GRAPH[asset].sources:
+            return day_of(key) in self.view.archives
+        return all(
+            self._is_there(upstream, other) or self.can_be_made(upstream, other)
+            for upstream, keys in self.reads(asset, key).items()
+            for other in keys
+        )
+
+    def _is_there(self, asset: str, key: Key) -> bool:
+        made = self.ledger.get(asset, key)
+        return made is not None and self.has_files(made)
 
     def _has_lost_source(self, made: Materialization) -> bool:
         """Whether the zip is gone that a quarter was imported from: it cannot be made anew."""

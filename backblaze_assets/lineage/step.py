@@ -9,25 +9,32 @@ costs that partition alone: the others are made and recorded, and then the step 
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from backblaze_assets.drive_stats.quarters import quarter_of
-from backblaze_assets.errors import DataError
+from backblaze_assets.errors import DamagedError, DataError
 from backblaze_assets.files.atomic import remove_unfinished
 from backblaze_assets.files.folder import file_names
 from backblaze_assets.files.origin import Origin, digest_versions
+from backblaze_assets.files.records import Record
+from backblaze_assets.files.sources import Sources
 from backblaze_assets.graph import GRAPH, Source
-from backblaze_assets.lineage.code_version import code_version
+from backblaze_assets.lineage.code_version import PACKAGE, code_version, source_below
 from backblaze_assets.lineage.ledger import PROVENANCE, RUNNING, Materialization
+from backblaze_assets.lineage.metadata import from_plain
+from backblaze_assets.lineage.reuse import Reuse
 from backblaze_assets.lineage.status import ABSENT, Lineage
+from backblaze_assets.lineage.verifying import result_at
 from backblaze_assets.partitions import Key, Partitioning, day_of
 from backblaze_assets.resources import Data
 from backblaze_assets.work.locks import one_at_a_time
@@ -86,8 +93,11 @@ class Step:
         self.view = self.lineage.view
         self.style = data.style
         self._viewer = data.viewer
+        self._reuse = Reuse(self.lineage, data.kept)
         self._started = time.perf_counter()
         self._made: dict[Key, tuple[str, dict[str, Any]]] = {}
+        self._records: dict[Key, Record] = {}  # of those that were not made but taken
+        self._sources = Sources(data.root)
         self._failed: dict[Key, DataError] = {}
 
     def requested(self) -> list[Key]:
@@ -116,10 +126,46 @@ class Step:
         return [key for key in there if asked.start <= key <= asked.end]
 
     def parts(self) -> Iterator[Part]:
-        """The partitions to make, in order; those whose inputs are not there fail here."""
-        for key in self.requested():
-            with self.making(key):
-                yield self._part(key)
+        """The partitions to make, in order; those whose inputs are not there fail here.
+
+        Those that somebody has made from the same code and inputs are recorded, and left out.
+        """
+        for keys in self._together():
+            parts: list[Part] = []
+            for key in keys:
+                with self.making(key):
+                    parts.append(self._part(key))
+            taken = self._take({part.key: part for part in parts})
+            yield from (part for part in parts if part.key not in taken)
+
+    def _together(self) -> Iterator[list[Key]]:
+        """The partitions in groups that do not hang on each other: the days of a quarter."""
+        keys = self.requested()
+        if GRAPH[self.asset].partitioning is not Partitioning.DAYS:
+            yield from ([key] for key in keys)
+            return
+        for _, days in groupby(keys, key=lambda key: quarter_of(day_of(key))):
+            yield list(days)
+
+    def _take(self, parts: Mapping[Key, Part]) -> set[Key]:
+        """Record those partitions that need not be made."""
+        try:
+            taken = self._reuse.take(self.asset, {key: it.origin for key, it in parts.items()})
+        except OSError as error:  # a folder of somebody else's, a full disk
+            self.context.log.warning(f"Nothing is kept or brought back: {error}")
+            return set()
+        for each in taken:
+            part, record = parts[each.key], each.record
+            if Source.ZIP in GRAPH[self.asset].sources:
+                self.remove_vanished_days(part.day)
+            described = {name: from_plain(value) for name, value in record.metadata.items()}
+            self._note(part, record.data_version, {each.how: each.sentence, **described})
+            self._records[each.key] = record
+        if taken:  # a line for each would take longer than all else
+            more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
+            what = _what(self.asset, taken[0].key) + more
+            self.context.log.info(f"{what} need not be made: {taken[0].sentence}")
+        return {each.key for each in taken}
 
     @contextmanager
     def making(self, key: Key) -> Iterator[None]:
@@ -127,7 +173,7 @@ class Step:
         try:
             yield
         except DataError as error:
-            self._failed[key] = error
+            self._failed[key] = self._without_damage(error)
 
     def make_all(self, parts: list[Part], make: Callable[[list[Part]], None]) -> None:
         """Make many partitions in one go; if that fails, find the bad ones by halves.
@@ -140,12 +186,26 @@ class Step:
             if parts:
                 make(parts)
         except DataError as error:
+            error = self._without_damage(error)
             if len(parts) == 1:
                 self._failed[parts[0].key] = error
                 return
             middle = len(parts) // 2
             self.make_all(parts[:middle], make)
             self.make_all(parts[middle:], make)
+
+    def _without_damage(self, error: DataError) -> DataError:
+        """Remove the damaged result that an error is about, if it can be made anew."""
+        if not isinstance(error, DamagedError):
+            return error
+        found = result_at(self.lineage, error.path)
+        if found is None or not self.lineage.can_be_made(found.asset, found.key):
+            return error
+        error.path.unlink(missing_ok=True)
+        return DataError(
+            f"{error.path} was damaged: {error.reason}. It is removed, and the same command again "
+            f"makes {_what(found.asset, found.key)} anew, and what is made from it."
+        )
 
     def path(self, asset: str, key: Key) -> Path:
         """The file of a partition of any asset, or the folder of its files."""
@@ -190,10 +250,15 @@ class Step:
         """Remove results of days that an earlier version of a quarter had and this one has not."""
         days = {str(day) for day in self.view.calendar.days(quarter)}
         for asset in (it for it in GRAPH.values() if it.partitioning is Partitioning.DAYS):
-            for name in self.view.folder.names(asset.name):
-                day = name.partition(".")[0]
-                if day not in days and _is_in_quarter(day, quarter):
-                    self.view.folder.path(asset.name, name).unlink(missing_ok=True)
+            gone = {
+                day: name
+                for name in self.view.folder.names(asset.name)
+                if (day := name.partition(".")[0]) not in days and _is_in_quarter(day, quarter)
+            }
+            with suppress(OSError):  # to be kept is nothing that must be
+                self._reuse.keep(asset.name, gone)
+            for name in gone.values():
+                self.view.folder.path(asset.name, name).unlink(missing_ok=True)
 
     def made(self, part: Part, data_version: str, content: Any = None) -> None:  # noqa: ANN401
         """Record that a partition is there.
@@ -203,8 +268,11 @@ class Step:
             data_version: digest of its content.
             content: what the asset's `metadata` needs to know in order to describe it.
         """
+        self._note(part, data_version, self._describe(part, content))
+
+    def _note(self, part: Part, data_version: str, described: Mapping[str, Any]) -> None:
         own = {
-            **self._describe(part, content),
+            **described,
             "path": dg.MetadataValue.path(part.path),
             PROVENANCE: dg.MetadataValue.json(
                 {
@@ -239,20 +307,40 @@ class Step:
             "run_seconds": round(time.perf_counter() - self._started, 2),
             "libraries": _libraries(),
         }
+        self._remember(shared)
         if self._failed:
             for key, (_, own) in self._made.items():
-                event = dg.AssetMaterialization(self.asset, metadata=own | shared, partition=key)
+                event = dg.AssetMaterialization(
+                    self.asset, metadata=own | shared | own, partition=key
+                )
                 self.context.log_event(event)
             raise dg.Failure(_complaint(self.asset, self._failed), allow_retries=False)
         versions = {str(key): data_version for key, (data_version, _) in self._made.items()}
         whole: dict[str, Any] = {}
         for key, (_, own) in self._made.items():
             if key is None:
-                whole = own | shared
+                whole = own | shared | own
             else:  # what is returned with the result stands before what is added here
-                self.context.add_asset_metadata(own | shared, partition_key=key)
+                self.context.add_asset_metadata(own | shared | own, partition_key=key)
         one = next(iter(versions.values())) if len(versions) == 1 else digest_versions(versions)
         return dg.MaterializeResult(metadata=whole, data_version=dg.DataVersion(one))
+
+    def _remember(self, shared: dict[str, Any]) -> None:
+        """Leave in the folder what is known of the results, and the source of their code."""
+        ledger = self.lineage.ledger
+        records = [
+            self._records.get(key) or self._reuse.record(made, own | shared)
+            for key, (_, own) in self._made.items()
+            if (made := ledger.get(self.asset, key))
+        ]
+        code = code_version(self.asset)
+        try:
+            if records:
+                self._reuse.remember(self.asset, self.context.run.run_id, records)
+            if records and not self._sources.has(self.asset, code):
+                self._sources.keep(self.asset, code, source_below(PACKAGE, self.asset))
+        except OSError as error:
+            self.context.log.warning(f"No record is left in the folder: {error}")
 
 
 def run_step(
@@ -290,6 +378,8 @@ def run_step(
             make(step)
         except DataError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
+        except pl.exceptions.PanicException as error:  # which passes by whoever catches errors
+            raise RuntimeError(f"Polars: {error}") from error
         return step.result()
 
 

@@ -1,6 +1,7 @@
 """Where a result comes from, down to the zips, by Dagster's records."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,7 +12,11 @@ from rich.tree import Tree
 
 from backblaze_assets.drive_stats.quarters import quarter_of
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.origin import Origin
+from backblaze_assets.files.records import Records
+from backblaze_assets.files.sources import Sources
 from backblaze_assets.graph import GRAPH
+from backblaze_assets.lineage.code_version import PACKAGE, code_version, source_below
 from backblaze_assets.lineage.ledger import Materialization
 from backblaze_assets.lineage.status import SOURCES, Lineage
 from backblaze_assets.partitions import Key
@@ -81,7 +86,18 @@ def trace_file(lineage: Lineage, path: Path) -> list[Trace]:
         read_origin,  # here, for the libraries that formats need
     )
 
-    origin = read_origin(path) if path.is_file() else None
+    # Subtitles have no room for an origin: the folder's records know them by their digest.
+    by_digest = path.suffix.lower() == ".srt" and path.is_file()
+    if by_digest:
+        origin = _recorded(lineage, path)
+    else:
+        origin = read_origin(path) if path.is_file() else None
+    if origin is None and by_digest:
+        raise DataError(
+            f"{path} is not known to the records in {lineage.view.folder.root}: subtitles say "
+            "nothing of themselves. Give with --data the folder where they were made, or trace "
+            "the film that they belong to."
+        )
     if origin is None:
         reason = "carries no origin of this project" if path.exists() else "is not there"
         reason = "is a folder" if path.is_dir() else reason
@@ -104,6 +120,57 @@ def trace_file(lineage: Lineage, path: Path) -> list[Trace]:
             stated=origin.inputs,
         )
     ]
+
+
+def _recorded(lineage: Lineage, path: Path) -> Origin | None:
+    """The origin of a file by the records that runs have left in the data folder."""
+    from backblaze_assets.files.verifying import digest_file
+
+    digest, root = digest_file(path), lineage.view.folder.root
+    for asset in GRAPH:
+        for record in Records(root).all(asset).values():
+            if digest in record.digests.values():
+                versions = record.code_version, record.data_version
+                return Origin(asset, record.partition, *versions, dict(record.inputs))
+    return None
+
+
+def source_of(root: Path, asset: str, version: str) -> dict[str, bytes]:
+    """The source of a version of an asset's code: content of each file by its name.
+
+    It is what the version is the digest of, so without comments and formatting.
+
+    Args:
+        root: the data folder.
+        asset: the asset that it makes.
+        version: of the code.
+
+    Raises:
+        DataError: it is neither the code that is installed, nor kept in the folder.
+    """
+    if asset in GRAPH and version == code_version(asset):
+        return source_below(PACKAGE, asset)
+    found = Sources(root).get(asset, version)
+    if found is None:
+        raise DataError(
+            f"The source of code {version[:12]} of {asset} is not kept in {root}: the result was "
+            "made in another folder, or before source was kept, or `prune` has removed it."
+        )
+    return found
+
+
+def source_text(asset: str, version: str, source: Mapping[str, bytes], form: str) -> str:
+    """Source as text for people, or as JSON where `form` is `json`; of data files, the size."""
+    texts = {
+        name: content.decode() if name.endswith((".py", ".csv", ".json", ".txt")) else None
+        for name, content in sorted(source.items())
+    }
+    if form == "json":
+        return json.dumps({"asset": asset, "code_version": version, "source": texts}, indent=1)
+    lines = [f"# The code of {asset}, version {version}, without comments."]
+    for name, text in texts.items():
+        lines += ["", f"# {name}", text or f"# {len(source[name]):,} bytes of data"]
+    return "\n".join(lines)
 
 
 def _trace(lineage: Lineage, asset: str, keys: list[Key], seen: set[str]) -> list[Trace]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from backblaze_assets.drive_stats.archive import Archive
+from backblaze_assets.drive_stats.archive import MOST_BYTES, Archive
 from backblaze_assets.drive_stats.quarters import next_quarter, quarter_name, quarter_of
 from backblaze_assets.drive_stats.survey import Survey, survey
 from backblaze_assets.errors import DataError
@@ -38,10 +38,15 @@ class View:
     not_ended: list[date] = field(default_factory=list)
 
     @classmethod
-    def of(cls, root: Path) -> "View":
-        """Look at a folder; it need not exist."""
+    def of(cls, root: Path, most_bytes: int = MOST_BYTES) -> "View":
+        """Look at a folder; it need not exist.
+
+        Args:
+            root: the data folder.
+            most_bytes: what the CSVs of one zip may take unpacked.
+        """
         folder = DataFolder(root)
-        found = survey(root, NO_INPUT)
+        found = survey(root, NO_INPUT, most_bytes=most_bytes)
         known = imported_days(folder)
         for quarter, archive in found.archives.items():
             known[quarter] = archive.days(quarter)

@@ -1,12 +1,15 @@
 """Charts as inline SVG, in the page's own colours: they need no script, and they print."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from backblaze_assets.report.text import tag
 
 ENDS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 50, 60, 80, 100)
 """Where an axis may end."""
+
+_LEFT = 40
+"""Room for the labels of the y axis."""
 
 _LINE = 13
 """From one label to the next."""
@@ -138,6 +141,7 @@ class Frame:
         height: likewise.
         right: room at the right for labels.
         unit: stands after the highest label of the y axis.
+        name: a class of the drawing.
     """
 
     title: str
@@ -148,10 +152,23 @@ class Frame:
     height: int = 300
     right: int = 130
     unit: str = "%"
+    name: str = ""
+
+    def narrow(self) -> "Frame":
+        """The same for a phone, on which the wide one's text would be too small to read."""
+        every = 1 + len(self.x_labels) // 8
+        return replace(
+            self,
+            x_labels=self.x_labels[::every],
+            width=350,
+            height=270,
+            right=min(self.right, 108),
+            name="narrow",
+        )
 
     def x(self, place: float) -> float:
         """From a place on the x axis."""
-        return 34 + (self.width - 34 - self.right) * place / max(self.places - 1, 1)
+        return _LEFT + (self.width - _LEFT - self.right) * place / max(self.places - 1, 1)
 
     def y(self, value: float) -> float:
         """From a value on the y axis."""
@@ -161,11 +178,11 @@ class Frame:
         """The whole chart; what is above the axis' end is clipped, never clamped."""
         right = self.width - self.right
         grid = "".join(
-            tag("line", x1=34, x2=right, y1=f"{self.y(tick):.1f}", y2=f"{self.y(tick):.1f}")
+            tag("line", x1=_LEFT, x2=right, y1=f"{self.y(tick):.1f}", y2=f"{self.y(tick):.1f}")
             + tag(
                 "text",
                 f"{tick}{self.unit if tick == ticks(self.end)[-1] else ''}",
-                x=28,
+                x=_LEFT - 6,
                 y=f"{self.y(tick) + 4:.1f}",
                 text_anchor="end",
             )
@@ -178,10 +195,15 @@ class Frame:
         return tag(
             "svg",
             tag("title", self.title) + tag("g", grid + below, class_="scale") + content,
-            class_="chart",
+            class_=f"chart {self.name}".strip(),
             viewBox=f"0 0 {self.width} {self.height}",
             role="img",
         )
+
+
+def for_both(frame: Frame, draw: Callable[[Frame], str]) -> str:
+    """A chart twice: for wide screens and for phones, of which the style shows one."""
+    return draw(replace(frame, name="broad")) + draw(frame.narrow())
 
 
 def line_chart(frame: Frame, lines: Sequence[Line]) -> str:
@@ -203,12 +225,10 @@ class Curve:
     Attributes:
         model: which model it is of.
         line: its values.
-        tip: what a pointer over it is told.
     """
 
     model: str
     line: Line
-    tip: str
 
 
 def compare_chart(frame: Frame, curves: Sequence[Curve], picks: Sequence[str]) -> str:
@@ -232,13 +252,15 @@ def compare_chart(frame: Frame, curves: Sequence[Curve], picks: Sequence[str]) -
         )
         pick = str(picks.index(curve.model) + 1) if curve.model in picks else None
         inside = (
-            tag("title", curve.tip)
-            + _band(frame, curve.line.low, curve.line.high)
+            _band(frame, curve.line.low, curve.line.high)
             + tag("path", d=_path(frame, curve.line.values), class_="line")
             + label
         )
         parts.append(tag("g", inside, class_="curve", data_model=curve.model, data_pick=pick))
-    return frame.drawn(tag("g", "".join(parts), class_="curves"))
+    guide = tag("line", y1=f"{frame.y(frame.end):.1f}", y2=f"{frame.y(0):.1f}", class_="guide")
+    ends = {"data_left": frame.x(0), "data_right": frame.x(frame.places - 1)}
+    scale = {"data_top": frame.y(frame.end), "data_bottom": frame.y(0), "data_end": frame.end}
+    return frame.drawn(guide + tag("g", "".join(parts), class_="curves", **ends, **scale))
 
 
 def stacked_areas(frame: Frame, layers: Sequence[tuple[str, str, Sequence[float]]]) -> str:

@@ -13,6 +13,7 @@ from backblaze_assets.drive_stats.age_adjusted import AGE_ADJUSTED_SCHEMA
 from backblaze_assets.drive_stats.models import short_names
 from backblaze_assets.drive_stats.publication import PUBLISHED, Window
 from backblaze_assets.drive_stats.quarters import days_of, next_quarter
+from backblaze_assets.report.poster import Film
 
 MOST_GAPS = 0.1
 """A quarter with more of its days partial or without a report is not compared with."""
@@ -31,7 +32,7 @@ class Inputs:
         age_adjusted: `for_its_age` of the twelve months that end with the newest quarter; where it
             has no rows, the page does not say which rates are those of old drives.
         provenance: what the page was made from: a name and a text each.
-        film: where the film lies, relative to the page; None without one.
+        film: the film that lies beside the page; None without one.
     """
 
     quarter: date
@@ -41,7 +42,7 @@ class Inputs:
     reconciled: pl.DataFrame
     age_adjusted: pl.DataFrame = field(default_factory=AGE_ADJUSTED_SCHEMA.to_frame)
     provenance: Sequence[tuple[str, str]] = ()
-    film: str | None = None
+    film: Film | None = None
 
     @property
     def newest(self) -> pl.DataFrame:

@@ -1,11 +1,13 @@
 """The whole page: one HTML file without a request."""
 
+import base64
 from html import escape
 from pathlib import Path
 
 from backblaze_assets.drive_stats.quarters import quarter_name
-from backblaze_assets.report import sections
+from backblaze_assets.report import ages, sections, times
 from backblaze_assets.report.inputs import Inputs
+from backblaze_assets.report.poster import Film
 from backblaze_assets.report.sentences import sentences
 from backblaze_assets.report.text import number, percent, tag
 
@@ -13,9 +15,9 @@ SECTIONS = (
     ("ranking", "Models", "Which models fail, and how sure is it?", sections.ranking),
     ("watch", "Watch list", "Watch list", sections.watch_list),
     ("changed", "What changed", "What changed", sections.what_changed),
-    ("age", "By age", "How many fail in one to five years?", sections.by_age),
-    ("time", "Over time", "Rates over time", sections.over_time),
-    ("fleet", "Fleet", "The fleet", sections.fleet),
+    ("age", "By age", "How many fail in one to five years?", ages.by_age),
+    ("time", "Over time", "Rates over time", times.over_time),
+    ("fleet", "Fleet", "The fleet", times.fleet),
     ("models", "Model by model", "Model by model", sections.models),
     ("published", "Ours and published", "Ours and published", sections.reconciled),
     ("data", "Data and method", "Data and method", sections.data),
@@ -49,7 +51,7 @@ def page(inputs: Inputs) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title>"
         '<link rel="icon" href="data:,">'
-        f"<style>{_resource('style.css')}</style></head><body>"
+        f"<style>{_fonts()}{_resource('style.css')}</style></head><body>"
         + tag("header", _head(inputs, title))
         + tag("nav", tag("div", bar + button), aria_label="Sections")
         + tag("main", body)
@@ -67,10 +69,33 @@ def _head(inputs: Inputs, title: str) -> str:
     lines = "".join(
         tag("p", text, class_="sentence") + tag("small", note) for text, note in sentences(inputs)
     )
-    film = ""
-    if inputs.film:
-        film = tag("p", tag("a", "The film of every drive", href=inputs.film) + " lies beside it.")
-    return tag("h1", escape(title)) + tag("small", escape(said)) + lines + film + _figures(inputs)
+    said_of = tag("h1", escape(title)) + tag("small", escape(said)) + lines
+    if inputs.film is None:
+        return said_of + _figures(inputs)
+    beside = tag("div", said_of) + _player(inputs.film)
+    return tag("div", beside, class_="beside") + _figures(inputs)
+
+
+def _player(film: Film) -> str:
+    """The film, which is fetched when somebody plays it, behind a still of its last day."""
+    still = base64.b64encode(film.still).decode()
+    player = tag(
+        "video",
+        controls="",
+        preload="none",
+        src=film.address,
+        poster=f"data:image/webp;base64,{still}",
+        width=film.width,
+        height=film.height,
+        aria_label="The film of every drive",
+    )
+    about = (
+        f"Every drive is a square, orange ones have failed: {film.day}. The film lies beside this "
+        f"page, in {tag('a', escape(film.address.removeprefix('../')), href=film.address)}, and is "
+        "fetched when you play it."
+    )
+    screen = tag("div", player, class_="still")
+    return tag("figure", screen + tag("figcaption", about), class_="film")
 
 
 def _figures(inputs: Inputs) -> str:
@@ -107,6 +132,29 @@ def _figures(inputs: Inputs) -> str:
         for name, text, note in figures
     )
     return tag("dl", inside, class_="figures")
+
+
+_FONTS = (
+    ("Roboto", 300, "Roboto-Light"),
+    ("Roboto", 400, "Roboto-Regular"),
+    ("Roboto Condensed", 500, "RobotoCondensed-Medium"),
+)
+"""Family, weight and file of the cuts in the page, 25 KB of it.
+
+They are the film's, cut down to Latin letters and the signs that are used (`pyftsubset
+--layout-features=kern,tnum --flavor=woff2 --no-hinting`); their licence is in `film/fonts/`.
+"""
+
+
+def _fonts() -> str:
+    """The fonts as rules of the style, with the files inside."""
+    folder = Path(__file__).with_name("fonts")
+    return "".join(
+        f'@font-face{{font-family:"{family}";font-weight:{weight};src:url(data:font/woff2;base64,'
+        f"{base64.b64encode((folder / f'{name}.woff2').read_bytes()).decode()}"
+        ')format("woff2")}'
+        for family, weight, name in _FONTS
+    )
 
 
 def _resource(name: str) -> str:

@@ -1,6 +1,6 @@
 """The sections of the page, each as HTML from the tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -9,7 +9,6 @@ import polars as pl
 from backblaze_assets.drive_stats.afr import SURE, came_and_went, changes, totals
 from backblaze_assets.drive_stats.publication import (
     BOOT,
-    PUBLISHED,
     RETIRED,
     TOO_SMALL,
     Window,
@@ -17,19 +16,13 @@ from backblaze_assets.drive_stats.publication import (
 )
 from backblaze_assets.drive_stats.published import KNOWN, MATCH, by_period
 from backblaze_assets.drive_stats.quarters import quarter_name
+from backblaze_assets.report import cells, compare
+from backblaze_assets.report.ages import YEARS
 from backblaze_assets.report.drawing import (
-    Curve,
-    Frame,
-    Line,
     axis,
     axis_end,
-    compare_chart,
     dot_and_interval,
-    dots,
-    drives_axis_end,
-    line_chart,
     sparkline,
-    stacked_areas,
 )
 from backblaze_assets.report.inputs import Inputs
 from backblaze_assets.report.sentences import FEWEST_AT_RISK, link
@@ -48,16 +41,6 @@ WINDOW_NAMES: dict[Window, str] = {
     "year": "12 months",
     "lifetime": "Lifetime",
 }
-YEARS = (1.0, 2.0, 3.0, 4.0, 5.0)
-
-_LEAST_SHARE = 0.012
-"""A layer of a chart of the fleet with less of it at the end has no label."""
-
-_LEAST_DAYS = 50_000
-"""Drive days of a model in twelve months, for its rate to be drawn over time."""
-
-_LEAST_DRIVE_YEARS = 500
-"""Of a quarter of a year of age, for its hazard to be drawn."""
 
 
 def ranking(inputs: Inputs) -> str:
@@ -101,31 +84,33 @@ def _ranking_table(inputs: Inputs, window: Window) -> str:
     end = axis_end(ranked["afr"].to_list(), ranked["afr_high"].to_list())
     heads = [
         tag("td", class_="tick"),
-        _head("Model", text=True),
-        _head("Maker", text=True, far=True),
-        _head("TB", mid=True),
-        _head("Drives in service", mid=True),
-        _head("Mean age, months", far=True),
-        _head("Failures", mid=True),
-        _head("AFR"),
+        cells.head("Model", text=True),
+        cells.head("Maker", text=True, far=True),
+        cells.head("TB", mid=True),
+        cells.head("Drives in service", mid=True),
+        cells.head("Mean age, months", far=True),
+        cells.head("Failures", mid=True),
+        cells.head("AFR"),
         f'<th class="plot" scope="col">95 % interval{axis(end)}</th>',
-        _head("from - to, %", far=True, sorts=False),
-        *([_head("For its age", far=True)] if window == "year" else []),
-        _head("12-month rate", far=True, sorts=False),
+        cells.head("from - to, %", far=True, sorts=False),
+        *([cells.head("For its age", far=True)] if window == "year" else []),
+        cells.head("12-month rate", far=True, sorts=False),
     ]
     rows = "".join(
         tag(
             "tr",
             "".join(
                 [
-                    _tick(inputs, row["model"]),
-                    _name(inputs, row),
-                    _cell(escape(row["maker"]), text=True, far=True),
-                    _cell(f"{row['capacity_tb'] or 0:g}", mid=True),
-                    _cell(number(row["drives_end"]), value=row["drives_end"], mid=True),
-                    _cell(_months(row["mean_age_months"]), far=True, value=row["mean_age_months"]),
-                    _cell(number(row["failures"]), value=row["failures"], mid=True),
-                    _cell(percent(row["afr"]), value=row["afr"], name="rate"),
+                    compare.tick(inputs, row["model"]),
+                    cells.name(inputs, row),
+                    cells.cell(escape(row["maker"]), text=True, far=True),
+                    cells.cell(f"{row['capacity_tb'] or 0:g}", mid=True),
+                    cells.cell(number(row["drives_end"]), value=row["drives_end"], mid=True),
+                    cells.cell(
+                        cells.months(row["mean_age_months"]), far=True, value=row["mean_age_months"]
+                    ),
+                    cells.cell(number(row["failures"]), value=row["failures"], mid=True),
+                    cells.cell(percent(row["afr"]), value=row["afr"], name="rate"),
                     tag(
                         "td",
                         dot_and_interval(
@@ -138,9 +123,13 @@ def _ranking_table(inputs: Inputs, window: Window) -> str:
                         ),
                         class_="plot",
                     ),
-                    _cell(f"{decimals(row['afr_low'])} - {decimals(row['afr_high'])}", far=True),
+                    cells.cell(
+                        f"{decimals(row['afr_low'])} - {decimals(row['afr_high'])}", far=True
+                    ),
                     *([_for_its_age(inputs, row["model"])] if window == "year" else []),
-                    _cell(sparkline(_rates(inputs, "model", row["group"])), far=True),
+                    cells.cell(
+                        sparkline(compare.rates_of(inputs, "model", row["group"])), far=True
+                    ),
                 ]
             ),
             class_=row["verdict"] if row["verdict"] in ("above", "below") else None,
@@ -197,33 +186,33 @@ def watch_list(inputs: Inputs) -> str:
     most = float(above["excess_failures"][0])
     since = _on_the_list_since(inputs)
     heads = [
-        _head("Model", text=True, sorts=False),
-        _head("Maker, size", text=True, mid=True, sorts=False),
-        _head("Drives", mid=True, sorts=False),
-        _head("AFR", sorts=False),
-        _head("Times the rest", sorts=False),
-        _head("For its age", mid=True, sorts=False),
-        _head("Excess failures", text=True, sorts=False),
-        _head("On the list since", mid=True, sorts=False),
-        _head("12-month rate", far=True, sorts=False),
+        cells.head("Model", text=True, sorts=False),
+        cells.head("Maker, size", text=True, mid=True, sorts=False),
+        cells.head("Drives", mid=True, sorts=False),
+        cells.head("AFR", sorts=False),
+        cells.head("Times the rest", sorts=False),
+        cells.head("For its age", mid=True, sorts=False),
+        cells.head("Excess failures", text=True, sorts=False),
+        cells.head("On the list since", mid=True, sorts=False),
+        cells.head("12-month rate", far=True, sorts=False),
     ]
     rows = "".join(
         tag(
             "tr",
             "".join(
                 [
-                    _name(inputs, row),
-                    _cell(
+                    cells.name(inputs, row),
+                    cells.cell(
                         f"{escape(row['maker'])} {size(row['capacity_tb'])}", text=True, mid=True
                     ),
-                    _cell(number(row["drives_end"]), mid=True),
-                    _cell(percent(row["afr"]), name="rate"),
-                    _cell(
+                    cells.cell(number(row["drives_end"]), mid=True),
+                    cells.cell(percent(row["afr"]), name="rate"),
+                    cells.cell(
                         f"{row['times_the_rest']:.1f} "
                         f"<small>(≥ {row['afr_low'] / row['rest_afr']:.1f})</small>"
                     ),
                     _for_its_age(inputs, row["model"], mid=True, watched=True),
-                    _cell(
+                    cells.cell(
                         tag(
                             "span",
                             class_="bar",
@@ -232,8 +221,10 @@ def watch_list(inputs: Inputs) -> str:
                         + f"+{row['excess_failures']:,.0f}",
                         text=True,
                     ),
-                    _cell(since[row["model"]], mid=True),
-                    _cell(sparkline(_rates(inputs, "model", row["group"])), far=True),
+                    cells.cell(since[row["model"]], mid=True),
+                    cells.cell(
+                        sparkline(compare.rates_of(inputs, "model", row["group"])), far=True
+                    ),
                 ]
             ),
             class_="above",
@@ -243,7 +234,7 @@ def watch_list(inputs: Inputs) -> str:
     return (
         "<p>Models whose rate of the last 12 months is above that of all others beyond chance, by "
         "the failures above what the rest's rate would give.</p>"
-        + _table("".join(heads), rows)
+        + cells.table("".join(heads), rows)
         + tag(
             "p",
             f"With {ranked.height} models about {0.025 * ranked.height:.1f} would stand here by "
@@ -259,11 +250,11 @@ def _for_its_age(inputs: Inputs, model: str, *, mid: bool = False, watched: bool
     """How often a model failed beside others of the same age; `old` where that acquits it."""
     row = inputs.for_its_age.get(model)
     if row is None:
-        return _cell(NOTHING, far=not mid, mid=mid, value=None)
+        return cells.cell(NOTHING, far=not mid, mid=mid, value=None)
     old = " <small>old</small>" if watched and row["verdict"] != "above" else ""
     colour = row["verdict"] if row["verdict"] in ("above", "below") else ""
     said = f"{row['for_its_age']:.2f}{old}"
-    return _cell(said, far=not mid, mid=mid, name=colour, value=row["for_its_age"])
+    return cells.cell(said, far=not mid, mid=mid, name=colour, value=row["for_its_age"])
 
 
 def _on_the_list_since(inputs: Inputs) -> dict[str, str]:
@@ -294,7 +285,7 @@ def what_changed(inputs: Inputs) -> str:
             for row in sure.to_dicts()
         ]
         none = f"Of {tested} models that had a failure, none changed by more than chance."
-        parts.append(tag("h3", "Rates") + (_list(items) if items else tag("p", none)))
+        parts.append(tag("h3", "Rates") + (cells.items(items) if items else tag("p", none)))
         if items:
             parts.append(
                 tag(
@@ -322,335 +313,7 @@ def what_changed(inputs: Inputs) -> str:
                 f"{link(inputs, row['model'])} {number(row[column])}" for row in most.to_dicts()
             )
             lines.append(f"{word}: {each}.")
-    return "".join([*parts, tag("h3", "Drives"), _list(lines)])
-
-
-def by_age(inputs: Inputs) -> str:
-    """How many fail in one to five years, and what became of drives by age."""
-    table = inputs.survival
-    everyone = table.filter(pl.col("kind") == "all")
-    at = {row["age_years"]: row for row in everyone.to_dicts() if row["survival_low"]}
-    in_service = inputs.rows("model", "lifetime").filter(pl.col("status") == PUBLISHED)
-    rows = []
-    for row in in_service.to_dicts():
-        curve = table.filter(pl.col("kind") == "model", pl.col("group") == row["model"])
-        ages = {
-            age["age_years"]: age
-            for age in curve.to_dicts()
-            if age["supported"] and age["followed"] >= FEWEST_AT_RISK and age["survival_low"]
-        }
-        reached = [year for year in YEARS if year in ages]
-        rows.append((row, ages, max(reached, default=0.0)))
-    oldest = [100 * (1 - ages[reached]["survival_low"]) for _, ages, reached in rows if reached]
-    end = axis_end([100 * (1 - a[r]["survival"]) for _, a, r in rows if r], oldest)
-    rows.sort(key=lambda each: (-each[2], 1 - each[1][each[2]]["survival_low"] if each[2] else 0))
-    heads = [
-        tag("td", class_="tick"),
-        _head("Model", text=True, sorts=False),
-        _head("Maker, size", text=True, far=True, sorts=False),
-        *(_head(f"{year:g} y", mid=True, sorts=False) for year in YEARS),
-        f'<th class="plot" scope="col">At the oldest of these ages{axis(end)}</th>',
-        _head("Failed", sorts=False),
-        _head("from - to, %", far=True, sorts=False),
-        _head("Drives followed", far=True, sorts=False),
-    ]
-    body = "".join(_age_row(inputs, row, ages, reached, at, end) for row, ages, reached in rows)
-    return (
-        "<p>Of 100 drives, how many have failed at an age of 1 … 5 years if none is taken out "
-        "before. Models in service; coloured where they differ from all drives of the same age "
-        f"beyond chance. “·”: fewer than {FEWEST_AT_RISK} drives were followed to that age.</p>"
-        f'<table class="ranking"><thead><tr>{"".join(heads)}</tr></thead><tbody>{body}</tbody>'
-        "</table>"
-        + _compare_by_age(inputs)
-        + tag("div", _fate(everyone) + _hazard(everyone), class_="charts")
-    )
-
-
-_AGES = 33
-"""Places of the chart by age: quarters of a year, to eight years."""
-
-
-def _compare_by_age(inputs: Inputs) -> str:
-    """Failed by age, all models, and below it how many drives were followed."""
-    rows = inputs.survival.filter(
-        pl.col("kind") == "model", pl.col("supported"), ~pl.col("boot"), pl.col("age_years") <= 8
-    )
-    curves, followed = [], []
-    for group in rows.partition_by("group", maintain_order=True):
-        model = str(group["group"][0])
-        ages = {round(4 * row["age_years"]): row for row in group.to_dicts()}
-        name = inputs.names.get(model, model)
-        last = ages[max(ages)]
-        tip = f"{name}: {100 * (1 - last['survival']):.1f} % at {last['age_years']:g} years"
-        low, high = _failed_by_age(ages, "survival_high"), _failed_by_age(ages, "survival_low")
-        curves.append(Curve(model, Line(_failed_by_age(ages, "survival"), name, low, high), tip))
-        cells = "".join(_followed(ages.get(4 * year), mid=year % 2 == 0) for year in range(7))
-        hidden = None if model in inputs.picks else ""
-        row = tag("td", escape(name), class_="name") + cells
-        followed.append(tag("tr", row, data_model=model, hidden=hidden))
-    if not curves:
-        return ""
-    labels = [(4 * year, str(year)) for year in range(9)]
-    frame = Frame("Failed by age in years, all models", labels, _AGES, 30, 1152, 360)
-    heads = tag("td") + "".join(_head(f"{y} y", sorts=False, mid=y % 2 == 0) for y in range(7))
-    return (
-        tag("h3", "Compare models by age")
-        + _chips()
-        + _figure("Failed, %, if none is taken out", compare_chart(frame, curves, inputs.picks))
-        + tag("p", "Drives followed to each age, and failed by then:", class_="note")
-        + _table(heads, "".join(followed))
-    )
-
-
-def _failed_by_age(ages: Mapping[int, Mapping[str, Any]], column: str) -> list[float | None]:
-    """Percent that did not survive, for each place of the chart by age."""
-    return [
-        100 * (1 - ages[place][column])
-        if place in ages and ages[place][column] is not None
-        else None
-        for place in range(_AGES)
-    ]
-
-
-def _followed(row: Mapping[str, Any] | None, *, mid: bool) -> str:
-    """Drives followed at an age, and the share that failed by it."""
-    if row is None:
-        return _cell("·", mid=mid)
-    failed = f"<small>{100 * (1 - row['survival']):.1f} %</small>"
-    return _cell(f"{number(row['followed'])}<br>{failed}", mid=mid)
-
-
-def _compare_over_time(inputs: Inputs, labels: Sequence[tuple[int, str]]) -> str:
-    """Rates over twelve months, all models with enough drive days."""
-    rows = inputs.series.filter(
-        pl.col("kind") == "model", ~pl.col("boot"), pl.col("drive_days") >= _LEAST_DAYS
-    )
-    curves = []
-    for model in rows["group"].unique(maintain_order=True):
-        values, low, high = (
-            _rates(inputs, "model", model, figure, least_days=_LEAST_DAYS)
-            for figure in ("afr", "afr_low", "afr_high")
-        )
-        name = inputs.names.get(model, model)
-        last = next(value for value in reversed(values) if value is not None)
-        curves.append(Curve(model, Line(values, name, low, high), f"{name}: {decimals(last)} %"))
-    title = "Failures a year over twelve months, all models"
-    frame = Frame(title, labels, len(inputs.tables), 8, 1152, 360)
-    return (
-        tag("h3", "Compare models over time")
-        + _chips()
-        + _figure("Failures a year, %", compare_chart(frame, curves, inputs.picks))
-    )
-
-
-def _chips() -> str:
-    """Where the script puts the models that are picked."""
-    return tag("div", class_="chips controls")
-
-
-def _tick(inputs: Inputs, model: str) -> str:
-    """A box to pick a model for the charts."""
-    box = (
-        f'<input type="checkbox" value="{escape(model)}"'
-        f' aria-label="Compare {escape(inputs.names[model])}">'
-    )
-    return tag("td", tag("label", box), class_="tick")
-
-
-def _age_row(
-    inputs: Inputs,
-    row: Mapping[str, Any],
-    ages: Mapping[float, Mapping[str, Any]],
-    reached: float,
-    everyone: Mapping[float, Mapping[str, Any]],
-    end: int,
-) -> str:
-    def verdict(age: float) -> str:
-        one, all_ = ages.get(age), everyone.get(age)
-        if one is None or all_ is None:
-            return ""
-        if one["survival_high"] < all_["survival"]:
-            return "above"
-        return "below" if one["survival_low"] > all_["survival"] else ""
-
-    cells = [
-        _tick(inputs, row["model"]),
-        _name(inputs, row),
-        _cell(f"{escape(row['maker'])} {size(row['capacity_tb'])}", text=True, far=True),
-    ]
-    for year in YEARS:
-        said = f"{100 * (1 - ages[year]['survival']):.1f}" if year in ages else "·"
-        colour = verdict(year)
-        cells.append(_cell(said, mid=True, name=f"{colour}{' tinted' * (colour == 'above')}"))
-    if not reached:
-        young = tag("small", "too young")
-        return tag("tr", "".join([*cells, tag("td", "", class_="plot"), _cell(young)]))
-    age = ages[reached]
-    failed, low, high = (
-        100 * (1 - age[name]) for name in ("survival", "survival_high", "survival_low")
-    )
-    rest = everyone.get(reached)
-    cells += [
-        tag(
-            "td",
-            dot_and_interval(
-                failed,
-                low,
-                high,
-                end=end,
-                rest=100 * (1 - rest["survival"]) if rest else None,
-                verdict=verdict(reached),
-            ),
-            class_="plot",
-        ),
-        _cell(f"{percent(failed)} <small>at {reached:g} y</small>", name="rate"),
-        _cell(f"{low:.1f} - {high:.1f}", far=True),
-        _cell(number(age["followed"]), far=True),
-    ]
-    return tag("tr", "".join(cells), class_=verdict(reached) or None)
-
-
-def _fate(everyone: pl.DataFrame) -> str:
-    rows = everyone.filter(pl.col("supported")).to_dicts()
-    if len(rows) < 2:
-        return ""
-    ages = [row["age_years"] for row in rows]
-    labels = [(place, f"{age:g}") for place, age in enumerate(ages) if age == int(age)]
-    frame = Frame("What became of drives, by age in years", labels, len(rows), 100)
-    failed = [100 * row["failed"] for row in rows]
-    removed = [100 * row["removed"] for row in rows]
-    chart = stacked_areas(
-        frame,
-        [
-            (f"failed {failed[-1]:.0f} %", "failed", failed),
-            (f"taken out {removed[-1]:.0f} %", "removed", removed),
-        ],
-    )
-    return _figure(
-        "What became of drives, by age",
-        chart,
-        f"All models. The rest is in service: {100 - failed[-1] - removed[-1]:.0f} % at "
-        f"{ages[-1]:.1f} years.",
-    )
-
-
-def _hazard(everyone: pl.DataFrame) -> str:
-    rows = everyone.filter(pl.col("drive_years") >= _LEAST_DRIVE_YEARS).to_dicts()
-    if len(rows) < 2:
-        return ""
-    last = max(row["age_years"] for row in rows)
-    labels = [(4 * year, str(year)) for year in range(int(last) + 1)]
-    end = axis_end([row["hazard"] for row in rows], [row["hazard_high"] for row in rows])
-    frame = Frame("Failures a year by age in years", labels, round(4 * last) + 1, end, right=20)
-    points = [
-        (4 * row["age_years"] - 0.5, row["hazard"], row["hazard_low"], row["hazard_high"])
-        for row in rows
-    ]
-    return _figure(
-        "Failures a year by age, %",
-        dots(frame, points),
-        "All models, a quarter of a year each; the mix of models differs at every age.",
-    )
-
-
-def over_time(inputs: Inputs) -> str:
-    """Rates over twelve months since the beginning, a chart for each large maker."""
-    makers = (
-        inputs.rows("maker", "year")
-        .sort("drives_end", descending=True)
-        .filter(pl.col("drives_end") > 0)
-    )
-    quarters = sorted(inputs.tables)
-    labels = [
-        (place, str(quarter.year))
-        for place, quarter in enumerate(quarters)
-        if quarter.month == 1 and (len(quarters) < 30 or quarter.year % 3 == 0)
-    ]
-    figures = []
-    for row in makers.head(8).to_dicts():
-        models = inputs.series.filter(
-            pl.col("kind") == "model", pl.col("maker") == row["maker"], ~pl.col("boot")
-        ).filter(pl.col("drive_days") >= _LEAST_DAYS)
-        lines = [
-            Line(_rates(inputs, "model", group, least_days=_LEAST_DAYS))
-            for group in models["group"].unique(maintain_order=True)
-        ]
-        lines.append(
-            Line(
-                _rates(inputs, "maker", row["group"]),
-                row["maker"],
-                _rates(inputs, "maker", row["group"], "afr_low"),
-                _rates(inputs, "maker", row["group"], "afr_high"),
-            )
-        )
-        frame = Frame(
-            f"{row['maker']}: failures a year over twelve months",
-            labels,
-            len(quarters),
-            8,
-            width=270,
-            height=170,
-            right=8,
-        )
-        figures.append(
-            _figure(
-                f"{row['maker']} · {number(row['drives_end'])} drives · {percent(row['afr'])}",
-                line_chart(frame, lines),
-            )
-        )
-    return (
-        "<p>Twelve months that end with each quarter. Bold: all drives of the maker, with the 95 % "
-        "interval; grey: its models. What is above 8 % leaves through the top.</p>"
-        + tag("div", "".join(figures), class_="charts small")
-        + _compare_over_time(inputs, labels)
-    )
-
-
-def fleet(inputs: Inputs) -> str:
-    """What stands behind the numbers: drives in service by size and by maker."""
-    return tag(
-        "div",
-        _stack(inputs, "size", "By size") + _stack(inputs, "maker", "By maker"),
-        class_="charts",
-    )
-
-
-def _stack(inputs: Inputs, kind: str, title: str) -> str:
-    quarters = sorted(inputs.tables)
-    rows = inputs.series.filter(pl.col("kind") == kind)
-    if len(quarters) < 2 or rows.is_empty():
-        return ""
-    counts = {
-        group: [
-            int(
-                rows.filter(pl.col("group") == group, pl.col("quarter") == quarter)[
-                    "drives_end"
-                ].sum()
-            )
-            for quarter in quarters
-        ]
-        for group in rows.sort("capacity_tb", "group", nulls_last=True)["group"].unique(
-            maintain_order=True
-        )
-    }
-    total = max(sum(values) for values in zip(*counts.values(), strict=True))
-    unit = 1_000 if total >= 10_000 else 1
-    end = drives_axis_end(total / unit)
-    last = sum(values[-1] for values in counts.values())
-    layers = []
-    for place, (group, values) in enumerate(counts.items()):
-        shown = values[-1] >= _LEAST_SHARE * last
-        label = f"{group} {number(values[-1])}" if shown else ""
-        layers.append((label, f"s{1 + place % 7}", [value / unit for value in values]))
-    labels = [(place, str(each.year)) for place, each in enumerate(quarters) if each.month == 1]
-    frame = Frame(
-        f"Drives in service, {title.lower()}",
-        labels[:: 1 + len(labels) // 8],
-        len(quarters),
-        end,
-        unit="k" if unit > 1 else "",
-    )
-    return _figure(title, stacked_areas(frame, layers))
+    return "".join([*parts, tag("h3", "Drives"), cells.items(lines)])
 
 
 def models(inputs: Inputs) -> str:
@@ -680,16 +343,16 @@ def _model(inputs: Inputs, life: Mapping[str, Any]) -> str:
     rows = "".join(
         tag(
             "tr",
-            _cell(title, text=True)
-            + _cell(number(row["drive_days"]))
-            + _cell(number(row["failures"]))
-            + _cell(percent(row["afr"]))
-            + _cell(f"{decimals(row['afr_low'])} - {decimals(row['afr_high'])}"),
+            cells.cell(title, text=True)
+            + cells.cell(number(row["drive_days"]))
+            + cells.cell(number(row["failures"]))
+            + cells.cell(percent(row["afr"]))
+            + cells.cell(f"{decimals(row['afr_low'])} - {decimals(row['afr_high'])}"),
         )
         for title, row in windows
     )
-    heads = _head("", text=True, sorts=False) + "".join(
-        _head(text, sorts=False) for text in ("Drive days", "Failures", "AFR", "from - to, %")
+    heads = cells.head("", text=True, sorts=False) + "".join(
+        cells.head(text, sorts=False) for text in ("Drive days", "Failures", "AFR", "from - to, %")
     )
     curve = inputs.survival.filter(
         pl.col("kind") == "model", pl.col("group") == name, pl.col("age_years").is_in(YEARS)
@@ -703,13 +366,13 @@ def _model(inputs: Inputs, life: Mapping[str, Any]) -> str:
         ("Drives ever", number(life["drives_seen"])),
         (
             "In service",
-            f"{number(life['drives_end'])}, {_months(life['mean_age_months'])} months old",
+            f"{number(life['drives_end'])}, {cells.months(life['mean_age_months'])} months old",
         ),
         (
             "Failed, taken out working",
             f"{number(life['drives_failed'])}, {number(life['drives_removed'])}",
         ),
-        ("Age of failed drives", f"{_months(life['mean_age_of_failed_months'])} months"),
+        ("Age of failed drives", f"{cells.months(life['mean_age_of_failed_months'])} months"),
         ("Seen", f"{life['first_seen']} to {life['last_seen']}"),
         ("Fail if none is taken out", shares or NOTHING),
     ]
@@ -720,7 +383,7 @@ def _model(inputs: Inputs, life: Mapping[str, Any]) -> str:
     )
     return tag(
         "details",
-        tag("summary", summary) + _table(heads, rows) + _facts(facts),
+        tag("summary", summary) + cells.table(heads, rows) + cells.facts(facts),
         id=anchor(name),
     )
 
@@ -748,37 +411,38 @@ def reconciled(inputs: Inputs) -> str:
     rows = "".join(
         tag(
             "tr",
-            _cell(f"{quarter_name(row['period'])} {row['window']}", text=True)
-            + _cell(f"{row['models']} of {row['models_published']}", mid=True)
+            cells.cell(f"{quarter_name(row['period'])} {row['window']}", text=True)
+            + cells.cell(f"{row['models']} of {row['models_published']}", mid=True)
             + "".join(
-                _cell(number(row[name]), far=True)
+                cells.cell(number(row[name]), far=True)
                 for figure in ("drive_days", "failures")
                 for name in (figure, f"{figure}_published")
             )
-            + _cell(percent(row["afr"]))
-            + _cell(percent(row["afr_published"]))
-            + _cell(
+            + cells.cell(percent(row["afr"]))
+            + cells.cell(percent(row["afr_published"]))
+            + cells.cell(
                 signs.get(row["verdict"], tag("span", "✗ differs", class_="above"))
                 + (f" <small>{escape(row['reasons'])}</small>" if row["reasons"] else ""),
                 text=True,
+                name="verdict",
             ),
         )
         for row in periods.to_dicts()
     )
     heads = "".join(
         [
-            _head("Table", text=True, sorts=False),
-            _head("Models", mid=True, sorts=False),
-            _head("Drive days", far=True, sorts=False),
-            _head("published", far=True, sorts=False),
-            _head("Failures", far=True, sorts=False),
-            _head("published", far=True, sorts=False),
-            _head("AFR", sorts=False),
-            _head("published", sorts=False),
-            _head("", text=True, sorts=False),
+            cells.head("Table", text=True, sorts=False),
+            cells.head("Models", mid=True, sorts=False),
+            cells.head("Drive days", far=True, sorts=False),
+            cells.head("published", far=True, sorts=False),
+            cells.head("Failures", far=True, sorts=False),
+            cells.head("published", far=True, sorts=False),
+            cells.head("AFR", sorts=False),
+            cells.head("published", sorts=False),
+            cells.head("", text=True, sorts=False),
         ]
     )
-    return tag("p", first) + _table(heads, rows)
+    return tag("p", first) + cells.table(heads, rows)
 
 
 def data(inputs: Inputs) -> str:
@@ -809,11 +473,11 @@ def data(inputs: Inputs) -> str:
     )
     return (
         tag("h3", "Data")
-        + _facts(found)
+        + cells.facts(found)
         + tag("h3", "How it is computed")
         + method
         + tag("h3", "Where it comes from")
-        + _facts(inputs.provenance)
+        + cells.facts(inputs.provenance)
         + '<p class="note">Data by Backblaze.</p>'
     )
 
@@ -825,79 +489,3 @@ def _missing_quarters(inputs: Inputs) -> list[Any]:
         for quarter in pl.date_range(known[0], known[-1], "3mo", eager=True).to_list()
         if quarter not in inputs.tables
     ]
-
-
-def _rates(
-    inputs: Inputs, kind: str, group: str, figure: str = "afr", *, least_days: int = 0
-) -> list[float | None]:
-    """A figure over twelve months of one group, for each quarter."""
-    key = (kind, group)
-    found = inputs.by_group.get(key, {})
-    return [
-        found[quarter][figure]
-        if quarter in found and found[quarter]["drive_days"] >= least_days
-        else None
-        for quarter in sorted(inputs.tables)
-    ]
-
-
-def _name(inputs: Inputs, row: Mapping[str, Any]) -> str:
-    below = tag(
-        "small",
-        f"{escape(row['maker'])} {size(row['capacity_tb'])} · {number(row['drives_end'])} drives",
-    )
-    name = tag("a", escape(inputs.names[row["model"]]), href=f"#{anchor(row['model'])}")
-    return tag("td", name + below, class_="name", data_value=row["model"])
-
-
-def _head(
-    title: str, *, text: bool = False, mid: bool = False, far: bool = False, sorts: bool = True
-) -> str:
-    classes = _classes(text=text, mid=mid, far=far)
-    if not title:
-        return tag("td", class_=classes)
-    inside = tag("button", title, type="button") if sorts else title
-    return tag("th", inside, scope="col", class_=classes)
-
-
-def _cell(
-    content: str,
-    *,
-    text: bool = False,
-    mid: bool = False,
-    far: bool = False,
-    name: str = "",
-    value: float | None = None,
-) -> str:
-    classes = f"{_classes(text=text, mid=mid, far=far) or ''} {name}".strip()
-    return tag("td", content, class_=classes or None, data_value=value)
-
-
-def _table(heads: str, rows: str) -> str:
-    """A table that scrolls by itself where the page is too narrow."""
-    head, body = tag("thead", tag("tr", heads)), tag("tbody", rows)
-    return tag("div", tag("table", head + body), class_="wide", tabindex="0")
-
-
-def _classes(*, text: bool, mid: bool, far: bool) -> str | None:
-    names = [name for name, given in (("text", text), ("col-mid", mid), ("col-far", far)) if given]
-    return " ".join(names) or None
-
-
-def _months(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.0f}"
-
-
-def _list(items: Sequence[str]) -> str:
-    return tag("ul", "".join(tag("li", item) for item in items))
-
-
-def _facts(pairs: Sequence[tuple[str, str]]) -> str:
-    inside = "".join(tag("dt", escape(name)) + tag("dd", escape(text)) for name, text in pairs)
-    return tag("dl", inside, class_="facts")
-
-
-def _figure(title: str, chart: str, note: str = "") -> str:
-    caption = tag("figcaption", title)
-    below = tag("p", note, class_="note") if note else ""
-    return tag("figure", caption + chart + below)

@@ -9,6 +9,7 @@
 | `/tables` | the tables; `/tables/afr_table/2013-04-01.csv`, or `.parquet` |
 | `/thumb/frames/2013-05-01.jpg?width=900` | a small picture, for the Dagster UI |
 | `/thumb/share/poster.jpg?width=900` | the same of the film's poster |
+| `/chart/afr_table/2013-04-01.png?width=540` | a picture of a table, drawn when it is asked for |
 """
 
 import email.utils
@@ -19,7 +20,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -29,7 +29,10 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from backblaze_assets.drive_stats.parquet import read_table
 from backblaze_assets.film.render import thumbnail
+from backblaze_assets.report.pictures import ASSETS as CHARTS
+from backblaze_assets.report.pictures import picture_of
 from backblaze_assets.viewer import pages
 from backblaze_assets.viewer.files import TABLES, ServedFiles
 
@@ -50,9 +53,10 @@ _PAGE_POLICY = (
 )
 _REPORT_POLICY = (
     "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; "
-    "script-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    "media-src 'self'; script-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
-"""The report is one file: its styles and scripts stand in it, and it asks for nothing."""
+"""The report is one file: its styles and scripts stand in it, and it asks for the film at most."""
 
 _HEADERS = {
     "content-security-policy": _PAGE_POLICY,
@@ -96,6 +100,7 @@ def viewer(root: Path) -> Starlette:
             Route("/report", shown.report),
             Route("/film", shown.film),
             Route("/film/movie.{kind:str}", shown.film_file),
+            Route("/movie/movie.{kind:str}", shown.film_file),  # from the report, as in the folder
             Route("/frames", shown.frames),
             Route("/frames/days.json", shown.days),
             Route("/frames/{day}.jpg", shown.frame),
@@ -104,6 +109,7 @@ def viewer(root: Path) -> Starlette:
             Route("/tables/{asset}/{key}.{form}", shown.table),
             Route("/thumb/frames/{day}.jpg", shown.small_frame),
             Route("/thumb/share/poster.jpg", shown.small_poster),
+            Route("/chart/{asset}/{key}.png", shown.chart),
             Route("/viewer.css", _own_file("style.css")),
             Route("/frames.js", _own_file("frames.js")),
         ],
@@ -194,7 +200,7 @@ class _Viewer:
         name = {"content-disposition": f'attachment; filename="{asset}_{key}.{form}"'}
         if form == "parquet":
             return self._file(request, asset, f"{key}.parquet", name)
-        text = pl.read_parquet(path, glob=False).write_csv()
+        text = read_table(path).write_csv()
         return Response(text, media_type="text/csv", headers=name)
 
     def small_frame(self, request: Request) -> Response:
@@ -204,12 +210,33 @@ class _Viewer:
         return self._small(request, "share", "film/poster.png")
 
     def _small(self, request: Request, asset: str, name: str) -> Response:
-        asked = request.query_params.get("width", "320")
-        if not (asked.isascii() and asked.isdecimal() and int(asked[:5]) in WIDTHS):
-            raise HTTPException(400, f"A picture is {WIDTHS[0]} to {WIDTHS[-1]} pixels wide.")
         path = self.files.find(asset, name)
         if path is None:
             raise HTTPException(404, "There is no such picture.")
+        return self._drawn(request, path, _thumbnail, "image/jpeg")
+
+    def chart(self, request: Request) -> Response:
+        """The picture of a table."""
+        asset, key = request.path_params["asset"], request.path_params["key"]
+        folder = asset == "drive_lifetimes"
+        names = [f"{key}/drives.parquet", f"{key}/days.parquet"] if folder else [f"{key}.parquet"]
+        found = [self.files.find(asset, name) for name in names] if asset in CHARTS else [None]
+        path = found[0] if None not in found else None
+        if path is None:
+            raise HTTPException(404, "There is no such picture.")
+
+        def draw(path: Path, changed: int, width: int) -> bytes:
+            return _chart(asset, path.parent if folder else path, changed, width)
+
+        return self._drawn(request, path, draw, "image/png")
+
+    def _drawn(
+        self, request: Request, path: Path, draw: Callable[[Path, int, int], bytes], kind: str
+    ) -> Response:
+        """A picture of the width that is asked for, drawn from a file, if it is not known yet."""
+        asked = request.query_params.get("width", "320")
+        if not (asked.isascii() and asked.isdecimal() and int(asked[:5]) in WIDTHS):
+            raise HTTPException(400, f"A picture is {WIDTHS[0]} to {WIDTHS[-1]} pixels wide.")
         status = path.stat()
         answer = FileResponse(path, stat_result=status)  # for its dates
         headers = {
@@ -218,8 +245,8 @@ class _Viewer:
         }
         if _is_known(request, headers["etag"], status.st_mtime):
             return Response(status_code=304, headers=headers)
-        picture = _thumbnail(path, status.st_mtime_ns, int(asked))
-        return Response(picture, media_type="image/jpeg", headers=headers)
+        picture = draw(path, status.st_mtime_ns, int(asked))
+        return Response(picture, media_type=kind, headers=headers)
 
     def _file(
         self, request: Request, asset: str, name: str, headers: dict[str, str] | None = None
@@ -255,6 +282,12 @@ def as_vtt(srt: str) -> str:
 def _thumbnail(path: Path, _changed: int, width: int) -> bytes:
     """A small picture; `_changed` tells a file from the one that was there before."""
     return thumbnail(path, width)
+
+
+@lru_cache(maxsize=50)
+def _chart(asset: str, path: Path, _changed: int, width: int) -> bytes:
+    """The picture of a table; `_changed` as above."""
+    return picture_of(asset, path, width)
 
 
 def _is_known(request: Request, etag: str, changed: float) -> bool:

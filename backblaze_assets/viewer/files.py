@@ -17,6 +17,7 @@ SERVED: Mapping[str, re.Pattern[str]] = {
     "frames": re.compile(_DAY + r"\.jpg", re.ASCII),
     "afr_table": re.compile(_DAY + r"\.parquet", re.ASCII),
     "survival": re.compile(_DAY + r"\.parquet", re.ASCII),
+    "drive_lifetimes": re.compile(_DAY + r"/(?:drives|days)\.parquet", re.ASCII),
     "daily_stats": re.compile(_DAY + r"\.parquet", re.ASCII),
 }
 """Names of files that can be read, by asset; a group in them is the partition's key."""

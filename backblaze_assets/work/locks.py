@@ -36,3 +36,25 @@ def one_at_a_time(folder: Path, name: str, wait: Callable[[], object]) -> Iterat
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def if_free(folder: Path, name: str) -> Iterator[bool]:
+    """Whether nobody holds the lock `name` of a folder; if so, it is held inside the block.
+
+    Where the lock's file cannot be made, in a folder that may only be read, it counts as free.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / f"{name}.lock", is_singleton=True, thread_local=False)
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        yield False
+        return
+    except OSError:
+        yield True
+        return
+    try:
+        yield True
+    finally:
+        lock.release()

@@ -101,7 +101,17 @@ def test_the_folder_may_be_said_before_or_after_the_command_or_by_a_variable(
     rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines() if line.strip()}
     assert done.code == 0, done.stderr
     assert rows["frames"] == ["12", "0", "0", "0", "0"]
-    assert rows["data_2013.zip"] == ["2013-Q2", "to", "2013-Q3", "12"]
+    assert rows["data_2013.zip"] == [
+        "2013-Q2",
+        "to",
+        "2013-Q3",
+        "12",
+        "174",
+        "657",
+        "657",
+        "0",
+        "0",
+    ]
     assert list(rows) == ["data", "data_2013.zip", "asset", *GRAPH]
 
 
@@ -188,15 +198,18 @@ def test_a_bad_dagster_home_is_said(run, monkeypatch):
     assert "DAGSTER_HOME is nowhere" in done.stderr
 
 
-def test_what_nobody_has_thought_of_is_one_message_too(run, monkeypatch):
+@pytest.mark.parametrize("kind", [RuntimeError, pl.exceptions.PanicException])
+def test_what_nobody_has_thought_of_is_one_message_too(run, monkeypatch, kind):
+    """A panic of Polars is no Exception."""
+
     def fail() -> None:
-        raise RuntimeError("the moon is full\nand so is the disk")
+        raise kind("the moon is full\nand so is the disk")
 
     monkeypatch.setattr(Settings, "from_environment", fail)
     done = run("movie")
     assert done.code == 1
     assert done.stderr == (
-        "Error: RuntimeError: the moon is full\n--debug shows where it happened.\n"
+        f"Error: {kind.__name__}: the moon is full\n--debug shows where it happened.\n"
     )
 
 
@@ -215,7 +228,7 @@ def test_a_full_disk_is_said(run, monkeypatch):
     monkeypatch.setattr("os.fsync", full)
     done = run("import")
     assert done.code == 1
-    assert "No space left on device" in done.stderr
+    assert f"No space left in {Path('data').absolute()}" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -289,6 +302,20 @@ def test_survival_of_every_model(run, data):
     assert sorted(row["group"] for row in rows) == sorted(models)
     by_maker = run("survival", "2013-Q2", "--by", "maker", *options, "--data", data)
     assert {row["group"] for row in json.loads(by_maker.stdout)} > {"HGST", "Seagate"}
+
+
+def test_the_spread_of_a_column_over_all_raw_rows(run, data):
+    done = run("hist", "smart_9", "--by", "model", "--format", "json", "--data", data)
+    assert done.code == 0, done.stderr
+    stored = pl.read_parquet(data / "daily_stats", columns=["model", "drives"])
+    drives = dict(stored.group_by("model").agg(pl.col("drives").sum()).iter_rows())
+    found = dict.fromkeys(drives, 0)
+    for row in json.loads(done.stdout):
+        found[row["group"]] += row["drive_days"]
+    assert found == drives
+    wrong = run("hist", "smrt_9_raw", "--data", data)
+    assert (wrong.code, wrong.stdout) == (1, "")
+    assert "smart_9_raw" in wrong.stderr
 
 
 def test_reconcile_says_that_nothing_was_published_of_these_quarters(run, data):

@@ -68,6 +68,7 @@ def test_every_command_that_looks_works(look, run, data, read_only):
         ["trace"],
         ["afr", "--all"],
         ["movie"],
+        ["verify"],
         ["trace", "frames", str(FIRST)],
     ]
     for command in commands:

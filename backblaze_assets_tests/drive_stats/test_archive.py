@@ -168,3 +168,31 @@ def test_sha256_is_that_of_the_file(tmp_path):
     path.write_bytes(b"abc")
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert sha256(path) == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "2018-2-26.csv",
+        "20180226.csv",
+        "2018_02_26.csv",
+        "2018-02-26.csv.gz",
+        "2018-02-26 (1).csv",
+        "2018-02-26.txt",
+        "february.csv",
+        "data_Q1_2018.zip",
+    ],
+)
+def test_whatever_looks_like_a_day_beside_others_is_imported_or_named(tmp_path, name):
+    path = tmp_path / "data_Q1_2018.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("data_Q1_2018/", b"")
+        file.writestr("data_Q1_2018/2018-02-25.csv", csv(row()))
+        file.writestr(f"data_Q1_2018/{name}", csv(row()))
+        for other in ("readme.md", "._2018-02-26.csv", "__MACOSX/2018-02-26.csv", ".DS_Store"):
+            file.writestr(other, b"not data")
+    archive = scan(path)
+    assert list(archive.members) == [date(2018, 2, 25)]
+    (left_out,) = archive.left_out
+    assert left_out.name == f"data_Q1_2018/{name}"
+    assert ("zip inside a zip" in left_out.reason) == name.endswith(".zip")

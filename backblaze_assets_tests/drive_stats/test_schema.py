@@ -45,3 +45,26 @@ def test_a_missing_column_is_named_with_its_file():
 def test_a_column_named_twice_is_an_error():
     with pytest.raises(DataError, match="more than one column smart_9_raw"):
         schema.column_names(f"{NEEDED},smart_9_raw,smart_9_raw", "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "no header"),
+        (b"\n\ndate,serial_number", "Remove blank lines before it"),
+        (bytes(300), "only zero bytes"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+        (b'[{"date":"2018-02-25"}]', "JSON"),
+        (b'{"date":"2018-02-25"}', "JSON"),
+        (b"PK\x03\x04\x14", "a zip or an Excel workbook"),
+        (b"PAR1\x15\x04", "Parquet"),
+        (b"\x1f\x8b\x08", "gzipped"),
+        (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+        (b"sep=,", "for Excel"),
+        (b"# exported", "a comment"),
+    ],
+)
+def test_what_is_no_csv_is_called_what_it_is(content, said):
+    header = content.partition(b"\n")[0].decode("utf-8-sig", "replace")
+    with pytest.raises(DataError, match=said):
+        schema.column_names(header, "x.csv")

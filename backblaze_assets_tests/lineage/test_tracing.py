@@ -1,5 +1,6 @@
 """From a result back to the zips."""
 
+import json
 import shutil
 from datetime import date
 
@@ -8,6 +9,7 @@ from rich.console import Console
 
 from backblaze_assets.drive_stats.archive import sha256
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.origin import digest
 from backblaze_assets.graph import GRAPH, upstream_of
 from backblaze_assets.lineage import tracing
 from backblaze_assets.lineage.code_version import code_version
@@ -72,9 +74,8 @@ def test_the_tree_names_every_asset_and_the_zip_in_full(built):
 def test_a_file_is_known_wherever_it_is_copied_to(built, tmp_path, asset, partition):
     traced = tracing.trace(built.lineage(), asset, [partition])
     for path in built.lineage().files(built.lineage().ledger.get(asset, partition)):
-        if path.suffix not in (".srt", ".webm"):  # these say nothing of themselves that is read
-            copy = shutil.copy(path, tmp_path / f"copy{path.suffix}")
-            assert tracing.trace_file(built.lineage(), copy) == traced
+        copy = shutil.copy(path, tmp_path / f"copy{path.suffix}")
+        assert tracing.trace_file(built.lineage(), copy) == traced
 
 
 def test_a_raw_day_is_known_by_its_quarter(built):
@@ -100,3 +101,42 @@ def test_a_file_of_others_is_refused(built, tmp_path):
         tracing.trace_file(built.lineage(), tmp_path / "nothing.mp4")
     with pytest.raises(DataError, match="is a folder"):
         tracing.trace_file(built.lineage(), built.file(f"raw_quarter/{Q2}"))
+
+
+def test_subtitles_that_no_record_knows_are_refused_with_what_to_do(built, tmp_path):
+    path = tmp_path / "other.srt"
+    path.write_text("1\n00:00:00,000 --> 00:00:01,000\nnothing of ours\n", encoding="utf-8")
+    with pytest.raises(DataError, match="Give with --data the folder where they were made"):
+        tracing.trace_file(built.lineage(), path)
+
+
+# Source
+
+
+def test_the_source_that_is_kept_is_that_of_the_code_version(built, monkeypatch):
+    made = built.lineage().ledger.get("frames", str(FIRST))
+    installed = tracing.source_of(built.root, "frames", made.code_version)
+    assert "class Renderer" in installed["film/render.py"].decode()
+    assert not any(name.startswith(("lineage", "cli")) for name in installed)
+    monkeypatch.setattr(tracing, "code_version", lambda _: "newer code")
+    assert tracing.source_of(built.root, "frames", made.code_version) == installed
+    parts = [part for name in sorted(installed) for part in (name, installed[name])]
+    assert digest(parts) == made.code_version
+
+
+def test_source_that_is_nowhere_is_said(project):
+    with pytest.raises(DataError, match="The source of code aaaaaaaaaaaa of frames is not kept"):
+        tracing.source_of(project.root, "frames", "a" * 32)
+
+
+def test_source_is_text_and_data_are_told_of_by_their_size(built):
+    version = code_version("frames")
+    source = tracing.source_of(built.root, "frames", version)
+    text = tracing.source_text("frames", version, source, "tree")
+    assert version in text
+    assert "\n# film/render.py\n" in text
+    (font, *_) = [name for name in source if name.endswith(".ttf")]
+    assert f"\n# {font}\n# {len(source[font]):,} bytes of data" in text
+    told = json.loads(tracing.source_text("frames", version, source, "json"))
+    assert (told["source"][font], told["code_version"]) == (None, version)
+    assert told["source"]["film/render.py"] == source["film/render.py"].decode()
