@@ -1,7 +1,8 @@
 """The chart of the whole film so far: drives in service, and the failure rate of the trailing year.
 
 Its axis of time is the first year, then four, then sixteen: a film of some weeks fills it too. The
-others change only when an era begins. It is drawn anew only when it gains a column.
+others change when an era begins, or where more than they hold is to be shown. It is drawn anew only
+when it gains a column.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from backblaze_assets.film import text
-from backblaze_assets.film.layout import FilmLayout
+from backblaze_assets.film.layout import FilmLayout, drives_axis, rate_axis
 from backblaze_assets.film.style import Style, mix
 from backblaze_assets.film.words import MONTHS
 
@@ -35,6 +36,8 @@ class Chart:
         self.top, self.bottom = 6 * scale, height - 22 * scale
         self.year = layout.start.year
         self.offset = (layout.start - date(self.year, 1, 1)).days
+        self.most_drives = np.maximum.accumulate(layout.service).tolist()
+        self.highest_rate = np.maximum.accumulate(layout.rate).tolist()
         self.drawn = lru_cache(maxsize=4)(self._drawn)
         self.columns = lru_cache(maxsize=2)(self._columns)
 
@@ -44,7 +47,10 @@ class Chart:
         years = next((some for some in YEARS if year < self.year + some), YEARS[-1])
         scene = self.layout.scene
         column = int(self.columns(years)[day])
-        return self.drawn(years, column, scene.service_axis, scene.rate_axis)
+        service = max(scene.service_axis, drives_axis(self.most_drives[day]))
+        return self.drawn(
+            years, column, service, max(scene.rate_axis, rate_axis(self.highest_rate[day] / 100))
+        )
 
     def _columns(self, years: int) -> npt.NDArray[np.int64]:
         """Pixel of each day, and of the one after the last, from the left end of the axis."""

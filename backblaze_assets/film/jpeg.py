@@ -82,6 +82,7 @@ class Encoder:
         self.quality = quality
         self.head = _head(height, width, quality)
         self.tiles = [b""] * (rows * self.columns)
+        self.scan = b""
 
     def encode(self, pixels: Pixels, changed: Mask) -> bytes:
         """A JPEG file.
@@ -92,6 +93,14 @@ class Encoder:
             changed: tiles that may look different than in the picture encoded last, (rows,
                 columns); for the first picture all.
         """
+        if changed.all():
+            image = Image.frombuffer("RGBX", pixels.shape[::-1], pixels, "raw", "RGBX", 0, 1)
+            _, self.scan = _parts(_save(image, self.quality))
+            return b"".join([self.head, self.scan, _END])
+        if self.scan:  # of a picture that was encoded whole
+            tiles = _RESTART.split(self.scan)
+            self.tiles = [tile + _RESTARTS[number % 8] for number, tile in enumerate(tiles)]
+            self.scan = b""
         numbers = np.flatnonzero(changed)
         if len(numbers):
             # Side by side and one below the other, as wide as the canvas.

@@ -7,9 +7,11 @@ so frames, clips and layouts that stand never change when a quarter is added.
 """
 
 import json
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +71,8 @@ class Scene:
         packing: where the blocks stand.
         gone: per model, the drives that had been removed by then; see `fleet.Drives.gone`.
         retired: models without a drive in service: model, drives ever, failed; most drives first.
-        service_axis: drives in service at the upper end of the chart.
-        rate_axis: percent a year there.
+        service_axis: drives in service at the upper end of the chart, until there are more.
+        rate_axis: percent a year there, until it is more.
     """
 
     since: date
@@ -126,8 +128,8 @@ class Label:
 
     def rate(self, day: int) -> tuple[str, str]:
         """The rate and its tone on `day`, counted from the first day of the history."""
-        said = [(text, tone) for since, text, tone in self.rates if since <= day]
-        return said[-1] if said else ("", "")
+        known = bisect_right(self.rates, day, key=itemgetter(0))
+        return self.rates[known - 1][1:] if known else ("", "")
 
 
 @dataclass(frozen=True)
@@ -482,21 +484,26 @@ def _scene(
         packing,
         gone,
         tuple(left),
-        _axis(in_service),
-        next((axis for axis in RATE_AXES if axis >= highest), RATE_AXES[-1]),
+        drives_axis(AXIS_ROOM * in_service),
+        rate_axis(highest),
     )
     return scene, previous is not None
 
 
-def _axis(drives: int) -> int:
-    """The least of 1, 2, 5, 10, 20, 50, ... that leaves room above `drives`, at least 100."""
+def drives_axis(drives: float) -> int:
+    """The least of 100, 200, 500, 1,000, ... that is not below `drives`."""
     value = 100
     steps = (2, 2.5, 2)
     number = 0
-    while value < AXIS_ROOM * drives:
+    while value < drives:
         value = int(value * steps[number % 3])
         number += 1
     return value
+
+
+def rate_axis(percent: float) -> int:
+    """The least of `RATE_AXES` that is not below `percent`; the last one if all are."""
+    return next((axis for axis in RATE_AXES if axis >= percent), RATE_AXES[-1])
 
 
 def _demand(name: str, entries: Sequence[_Census], start: date) -> Demand:

@@ -79,6 +79,7 @@ class Panel:
         left, top, right, bottom = (side * style.scale for side in self.places.chart)
         self.chart = Chart(layout, style, right - left, bottom - top)
         self.background = self._background()
+        self._held: tuple[Image.Image, object, Image.Image] | None = None
 
     def caption(self, day: date) -> Caption | None:
         """The caption shown on `day`."""
@@ -95,8 +96,8 @@ class Panel:
         """
         style, places, layout = self.style, self.places, self.layout
         scale = style.scale
-        image = self.background.copy()
         day = layout.start + timedelta(days=number)
+        image = self._slow(number, self.caption(day), line).copy()
         margin = style.margin * scale
         size = 54 * scale
         month_x = margin + text.width("30 ", text.LIGHT, size)
@@ -122,17 +123,25 @@ class Panel:
         if layout.interval[at]:
             below = baseline + 24 * scale
             text.put(image, x, below, layout.interval[at], text.NARROW, 15 * scale, style.soft)
-        left, top, _, _ = places.chart
-        image.paste(self.chart.at(number), (left * scale, top * scale))
-        self._sources(image, number)
-        caption = self.caption(day)
-        if caption:
-            end = self._caption(image, caption)
-            if line is not None:
-                self._lead(image, line, end)
-        else:
-            self._legend(image)
         return np.asarray(image).view(PIXEL)[..., 0]
+
+    def _slow(self, number: int, caption: Caption | None, line: int | None) -> Image.Image:
+        """What is the same on many days: all but the date and the figures."""
+        chart = self.chart.at(number)
+        shown = (caption, line, self._credit(number), notice_of(self.layout, number))
+        if self._held is None or self._held[0] is not chart or self._held[1] != shown:
+            image = self.background.copy()
+            left, top, _, _ = self.places.chart
+            image.paste(chart, (left * self.style.scale, top * self.style.scale))
+            self._sources(image, number)
+            if caption:
+                end = self._caption(image, caption)
+                if line is not None:
+                    self._lead(image, line, end)
+            else:
+                self._legend(image)
+            self._held = chart, shown, image
+        return self._held[2]
 
     def _background(self) -> Image.Image:
         """What stays. Of mode RGBX, whose pixels are in memory as they are on the canvas."""
@@ -149,14 +158,7 @@ class Panel:
         style, places, layout = self.style, self.places, self.layout
         scale = style.scale
         right = image.width - style.margin * scale
-        colour = style.muted
-        credit = CREDIT
-        if layout.synthetic_from is not None and number >= layout.synthetic_from:
-            colour, credit = style.high, MADE_UP
-            if layout.synthetic_from > 0:
-                last = layout.start + timedelta(days=layout.synthetic_from - 1)
-                month = f"{MONTHS[last.month - 1][:3]} {last.year}"
-                colour, credit = style.muted, f"{CREDIT} to {month}, then made up from counts"
+        credit, colour = self._credit(number)
         baseline = places.credit_y * scale
         text.put(image, right, baseline, credit, text.NARROW, 15 * scale, colour, "r")
         notice = notice_of(layout, number)
@@ -165,6 +167,17 @@ class Panel:
             baseline = places.notice_y * scale
             anchor = "r" if places.notice_right else "l"
             text.put(image, x, baseline, notice, text.NARROW, 16 * scale, style.high, anchor)
+
+    def _credit(self, number: int) -> tuple[str, Colour]:
+        """Whose data they are on a day, and the colour to say it in."""
+        since = self.layout.synthetic_from
+        if since is None or number < since:
+            return CREDIT, self.style.muted
+        if since == 0:
+            return MADE_UP, self.style.high
+        last = self.layout.start + timedelta(days=since - 1)
+        month = f"{MONTHS[last.month - 1][:3]} {last.year}"
+        return f"{CREDIT} to {month}, then made up from counts", self.style.muted
 
     def _caption(self, image: Image.Image, caption: Caption) -> int:
         """Write a caption; returns the x after it, in pixels of a 1080p canvas."""

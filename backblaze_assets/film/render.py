@@ -26,6 +26,7 @@ from backblaze_assets.files.origin import Origin
 from backblaze_assets.film import jpeg, labels, text
 from backblaze_assets.film.captions import Caption
 from backblaze_assets.film.fleet import NEVER, Drives, Places, places
+from backblaze_assets.film.glide import BEHIND, FRESH, FRONT, Flight
 from backblaze_assets.film.layout import FilmLayout, Scene
 from backblaze_assets.film.packing import FOOTER_LINE, FREE, Block
 from backblaze_assets.film.panel import LINE, Panel
@@ -50,7 +51,7 @@ SINK = 60
 """Pixels of a 1080p canvas by which a drive sinks that leaves the picture as an era begins."""
 SUNK = 0.4
 """The part of the glide in which it does."""
-LABELS_GO, LABELS_COME = 0.25, 0.75
+LABELS_GO, LABELS_COME = 0.12, 0.9
 """The parts of the way after which the old labels go, and the new ones come."""
 COOL_STEP = 3
 """Days for which a new drive keeps its colour."""
@@ -146,6 +147,7 @@ class Renderer:
         self._caption: Caption | None = None
         self._shown: dict[str, labels.Words] = {}
         self._band: jpeg.Pixels | None = None
+        self._flight: Flight | None = None
 
     def _block_lives(self, scene: Scene | None) -> dict[str, tuple[int, int]]:
         """Per block, the day on which its first drive comes, and on which its last one leaves."""
@@ -417,20 +419,19 @@ class Renderer:
         way = t**3 * (10 - 15 * t + 6 * t * t)
         same_era = before.since == scene.since
         self._ground(scene if same_era or way >= 0.5 else before, caption, rooms=same_era)
-        drives = self.drives
-        seen = drives.first_seen <= day
-        was, is_ = old.x >= 0, new.x >= 0
-        known = seen & was & (drives.first_seen < self.layout.first)
-        leaving = np.flatnonzero(known & ~is_)
-        if t < SUNK and len(leaving):
-            self._sink(leaving, old, t / SUNK, day)
-        steady = seen & is_ & ~known
-        flying = known & is_
-        still = flying & (old.x == new.x) & (old.y == new.y) & same_era
-        rows = np.flatnonzero(steady | still)
+        if self._flight is None:
+            self._flight = Flight.of(self.drives, old, new, self.layout.first, same_era=same_era)
+        flight, scale = self._flight, self.style.scale
+        if t < SUNK and len(flight.leaving):
+            self._sink(flight.leaving, old, t / SUNK, day)
+        rows = flight.resting[self.drives.first_seen[flight.resting] <= day]
         self._squares(rows, new, self._colours(rows, day))
-        rows = np.flatnonzero(flying & ~still)
-        at = self._fly(rows, old, new, way, day)
+        # One pixel larger than the cell, which closes the seams between neighbours that part.
+        width, height = (
+            int(-(-(a + (b - a) * way) * scale // QUARTERS)) + 1
+            for a, b in zip(before.packing.cell, scene.packing.cell, strict=True)
+        )
+        flight.draw(way, self._inks(day), (width, height), self._base)
         if same_era:
             self._frame_block(caption)
         stood = {(block.name, block.x, block.bottom) for block in before.packing.blocks}
@@ -441,7 +442,23 @@ class Renderer:
         if way < LABELS_GO:
             for block in before.packing.blocks:
                 self._draw_label(before, block, day, self._changed)
+        if not same_era:
+            return new  # there are no rings
+        at = Places(new.x.copy(), new.y.copy(), new.width, new.height)
+        at.x[flight.flying], at.y[flight.flying] = flight.at(way)
         return at
+
+    def _inks(self, day: int) -> Packed:
+        """Colours on `day` of all drives, and what stands in front when they fly."""
+        drives = self.drives
+        inks = np.full(len(drives.first_seen), self._service_colours[-1] | BEHIND, np.uint32)
+        rows = self._came.between(max(1, day - NEW_DAYS + 1), day)
+        inks[rows] = self._service_colours[day - drives.first_seen[rows]] | FRESH
+        inks[self._removed.between(0, day)] = packed(self.style.removed) | BEHIND
+        rows = self._failed.between(0, day)
+        since = np.minimum(day - drives.failed_on[rows], EMBER_DAYS)
+        inks[rows] = self._failed_colours[since] | FRONT
+        return inks
 
     def _sink(self, rows: Rows, old: Places, part: float, day: int) -> None:
         """Draw drives that leave the picture: `part` of the way down, and as much faded."""
@@ -454,40 +471,6 @@ class Renderer:
             colours[colours == colour] = packed(faded)
         y = np.minimum(old.y + down, self.style.height - old.height)
         self._squares(rows, replace(old, y=y), colours)
-
-    def _fly(self, rows: Rows, old: Places, new: Places, way: float, day: int) -> Places:
-        """Draw drives on their way, failed ones in front of new ones in front of all others.
-
-        Returns:
-            Where all drives are, those too that do not fly.
-        """
-        if not len(rows):
-            return new
-        scale = self.style.scale
-
-        def between(a: Ints, b: Ints) -> Ints:
-            there = a[rows]
-            way_there: Ints = np.floor(there + (b[rows] - there) * way + 0.5).astype(np.int32)
-            return way_there
-
-        before, scene = self.layout.before, self.layout.scene
-        assert before is not None
-        # One pixel larger than the cell, which closes the seams between neighbours that part.
-        sides = [
-            int(-(-(a + (b - a) * way) * scale // QUARTERS)) + 1
-            for a, b in zip(before.packing.cell, scene.packing.cell, strict=True)
-        ]
-        x, y = between(old.x, new.x), between(old.y, new.y)
-        flying = Places(x, y, np.full_like(x, sides[0]), np.full_like(y, sides[1]))
-        failed = self.drives.failed_on[rows] <= day
-        fresh = (day - self.drives.first_seen[rows] < NEW_DAYS) & ~failed
-        colours = self._colours(rows, day)
-        for mask in (~failed & ~fresh, fresh, failed):
-            some = np.flatnonzero(mask)
-            self._squares(some, flying, colours[some])
-        at = Places(new.x.copy(), new.y.copy(), new.width, new.height)
-        at.x[rows], at.y[rows] = x, y
-        return at
 
 
 def _palettes(style: Style) -> tuple[Packed, Packed]:

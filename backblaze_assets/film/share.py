@@ -135,7 +135,8 @@ def _loops(
     """Write the loops, the GIF in at most `most_bytes`; returns its width.
 
     Reading the frames takes as long as all else, so both are made of one reading, and only a GIF
-    that is too large is made again.
+    that is too large is made again. Its colours are chosen by what moves: the few orange squares
+    would not count among so many grey ones.
     """
     webm = (
         *("-map", "[webm]", "-c:v", "libvpx-vp9", "-crf", "34", "-b:v", "0"),
@@ -152,7 +153,7 @@ def _loops(
         width = widths.pop(0)
         gif = (
             f"scale={width}:-2:flags=area,split[seen][drawn];"
-            "[seen]palettegen=max_colors=48:stats_mode=full[colours];"
+            "[seen]palettegen=max_colors=48:stats_mode=diff[colours];"
             "[drawn][colours]paletteuse=dither=none:diff_mode=rectangle[gif]"
         )
         both = f"[0]split[large][small];[large]{scaled}[webm];[small]{gif}"

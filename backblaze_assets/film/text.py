@@ -28,6 +28,7 @@ def font(name: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
 
+@lru_cache(maxsize=16384)
 def width(text: str, name: str, size: int) -> int:
     """Width of `text` in pixels, rounded up."""
     return -int(-font(name, size).getlength(text) // 1)

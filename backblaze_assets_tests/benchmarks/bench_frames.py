@@ -3,25 +3,26 @@
 Floor: the frames are there already and only encoded as JPEG, the same number, whole, by Pillow with
 the same quality and as many processes. Goal: at most twice that, files written, glides included.
 
-What bounds it, in CPU milliseconds a frame at 1920x1080 with one process (2014-Q3, 2016-Q3,
-2021-Q3, 2026-Q2; machine shared with others): outside glides 10.5, 10.4, 9.5, 11.2, where Pillow
-alone takes 5.9, 4.3, 4.9, 5.6; a frame of a glide 17, 19, 26, 37. At 3840x2160 in 2026-Q2 24 and 81
-over 18.
-
 What was tried:
 
 | | a frame of 2026 | kept |
 |---|---|---|
 | rings blended by Pillow in all tiles that have changed | 16.8 ms | |
-| the same in those that a ring reaches, the others copied | 12.5 ms | yes |
+| the same in those that a ring reaches, the others copied | 12.5 ms | |
+| only the pixels of rings that are seen, all at once | 3 ms less | yes |
 | days sorted once, not at each frame; labels' lives once | 11.2 ms | yes |
-| squares drawn as (drives, pixels) in one assignment | a glide 56 ms | |
-| squares drawn pixel by pixel of the square, all drives at once | a glide 37 ms | yes |
+| the panel without date and figures kept; widths of words kept | 1 ms less | yes |
+| squares in flight drawn as (drives, pixels) in one assignment | a glide 56 ms | |
+| the same, pixel by pixel of the square, all drives at once | a glide 37 ms | |
+| only corners, in a plane that grows (`film/glide.py`), by 32 rows at a time | half of it | yes |
+| the plane grown in one piece, put on the canvas by a mask | 3 times the bands' time | |
+| a picture that has changed everywhere encoded as it lies, not tile by tile | 3 ms less | yes |
 | chart drawn when it gains a column, every nine days | 0.5 of 3 ms | yes |
 | restart markers after each 64x16 pixels, tiles kept (`film/jpeg.py`) | | yes |
 
-With processes, reading and writing, glides included, in CPU seconds over the floor's: 2.0 for 2016,
-2.6 for 2025-Q4 to 2026-Q2, where a fifth of the frames are of glides.
+With processes, reading and writing, glides included, in CPU seconds over the floor's, on a machine
+that did much else: 1.8 for 2016, 2.0 for 2025-Q4 to 2026-Q2, where a fifth of the frames are of
+glides (before corners and pixels of rings: 2.0 and 2.6).
 
 JPEG files of quality 92: 775 kB a frame in 2014-Q3 (the most), 320 in 2016, 350 in 2021, 490 in
 2026; glides 300 to 430. The history takes 2.2 GB.

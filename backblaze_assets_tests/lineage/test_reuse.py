@@ -114,22 +114,23 @@ def test_the_old_zip_brings_the_old_results_back(settled, monkeypatch):
 def test_the_event_of_a_result_that_came_back_tells_what_the_first_one_told(settled, code):
     def event(key: str) -> dict[str, dg.MetadataValue]:
         (record,) = settled.instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=dg.AssetKey("survival"), asset_partitions=[key]), 1
+            dg.AssetRecordsFilter(asset_key=dg.AssetKey("drive_lifetimes"), asset_partitions=[key]),
+            1,
         ).records
         return dict(record.asset_materialization.metadata)
 
     first = event(Q3)
     for version in ("another", None):
-        code("survival", version)
-        settled.update("survival")
+        code("drive_lifetimes", version)
+        settled.update("drive_lifetimes")
     again = event(Q3)
     assert str(again.pop(RESTORED).value).startswith("made by run ")
-    assert again["path"].value == str(settled.file(f"survival/{Q3}.parquet"))
+    assert again["path"].value == str(settled.file(f"drive_lifetimes/{Q3}"))
     skipped = {"run_seconds", "path"}  # of the run that records it; of the folder that was copied
     assert {k: v for k, v in again.items() if k not in skipped} == {
         k: v for k, v in first.items() if k not in skipped
     }
-    assert isinstance(again["models"], dg.TableMetadataValue) or "models" not in first
+    assert isinstance(again["largest_models"], dg.TableMetadataValue)
 
 
 def test_the_old_code_brings_days_back_with_their_quarter(settled, code):
