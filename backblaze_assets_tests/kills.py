@@ -21,6 +21,7 @@ from pathlib import Path
 
 from backblaze_assets.cli.update import bring_up_to_date
 from backblaze_assets.definitions import build_definitions
+from backblaze_assets.files.records import HIDDEN
 from backblaze_assets.graph import GRAPH
 from backblaze_assets.instance.opening import open_instance
 from backblaze_assets.lineage.status import Status
@@ -48,11 +49,11 @@ class Outcome:
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    """Every file of a data folder but Dagster's records and locks."""
+    """Every file of a data folder but records, locks, and results that are kept."""
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and path.relative_to(root).parts[0] not in ("dagster", ".locks")
+        if path.is_file() and path.relative_to(root).parts[0] not in ("dagster", ".locks", HIDDEN)
     }
 
 

@@ -6,18 +6,26 @@ import json
 import os
 import threading
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
 from backblaze_assets.drive_stats import schema
 from backblaze_assets.drive_stats.archive import Archive
 from backblaze_assets.drive_stats.capacity import LARGEST_CAPACITY
-from backblaze_assets.drive_stats.daily_csv import DailyTable, Reject, read_clean, read_with_care
+from backblaze_assets.drive_stats.daily_csv import (
+    MOST_ROWS,
+    DailyTable,
+    Reject,
+    read_clean,
+    read_with_care,
+)
+from backblaze_assets.drive_stats.fields import WORTH_COMPILING, Workspace, compiled
 from backblaze_assets.drive_stats.inflate import MemberStream, StoppedError
 from backblaze_assets.drive_stats.member import Member
 from backblaze_assets.drive_stats.parquet import read_extra, write_parquet
@@ -112,6 +120,37 @@ class DayReport:
         return cls(**{**fields, "day": date.fromisoformat(fields["day"])})
 
 
+class _Known:
+    """What the days imported so far tell of the next ones; each thread adds to it.
+
+    Args:
+        size: bytes of all CSVs.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.filled: set[str] = set()
+        self._rows = 0
+        self._cut = compiled() if size >= WORTH_COMPILING else None
+        self._threads = threading.local()
+
+    def add(self, table: pa.Table) -> None:
+        """Learn from a day."""
+        self._rows = max(self._rows, table.num_rows)
+        columns = zip(table.column_names, table.columns, strict=True)
+        self.filled.update(name for name, it in columns if it.null_count < table.num_rows)
+
+    def workspace(self) -> Workspace | None:
+        """This thread's, for a day with a few more rows than there were; None without Numba."""
+        if self._cut is None or not self.filled:
+            return None
+        found: Workspace | None = getattr(self._threads, "workspace", None)
+        if found is None:
+            pa.default_memory_pool().release_unused()  # of the days that Arrow has read
+            found = self._threads.workspace = Workspace(self._cut)
+        found.rows = min(self._rows + self._rows // 16 + 1000, MOST_ROWS)
+        return found
+
+
 class ImportFailedError(DataError):
     """Some days could not be imported; all others were.
 
@@ -166,15 +205,14 @@ def import_days(
     """
     workers = workers or min(os.cpu_count() or 1, MOST_WORKERS)
     stop = threading.Event()
-    filled: set[str] = set()
+    known = _Known(sum(archive.members[day].size or 0 for day in days))
     failed: dict[date, DataError] = {}
     with (
         progress.work(f"importing {archive.path.name}", len(days), "days") as listener,
         ThreadPoolExecutor(workers, thread_name_prefix="import") as pool,
     ):
         tasks = {
-            pool.submit(_import_day, archive, day, folder, origin, filled, stop): day
-            for day in days
+            pool.submit(_import_day, archive, day, folder, origin, known, stop): day for day in days
         }
         try:
             for task in as_completed(tasks):
@@ -214,13 +252,13 @@ def _import_day(
     day: date,
     folder: Path,
     origin: Origin,
-    filled: set[str],
+    known: _Known,
     stop: threading.Event,
 ) -> DayReport:
-    """Import one day. `filled` are the columns that had values on days before; it grows."""
+    """Import one day, and learn from it."""
     path, rejects = folder / f"{day}.parquet", folder / "rejects" / f"{day}.csv"
     try:
-        daily, csv_bytes = _read(archive.members[day], filled, stop)
+        daily, csv_bytes = _read(archive.members[day], known, stop)
     except ReplacedError:
         raise
     except DataError:
@@ -229,11 +267,7 @@ def _import_day(
         raise
     if stop.is_set():
         raise StoppedError
-    filled.update(
-        name
-        for name in daily.table.column_names
-        if daily.table[name].null_count < daily.table.num_rows
-    )
+    known.add(daily.table)
     # The rejects first: where a day's Parquet file is, all of the day is.
     rejects_crc32 = _write_rejects(rejects, daily.rejects)
     report = replace(_report(daily, day, csv_bytes), rejects_crc32=rejects_crc32)
@@ -247,16 +281,18 @@ def _import_day(
     return replace(report, data_version=data_version, parquet_bytes=path.stat().st_size)
 
 
-def _read(member: Member, filled: Collection[str], stop: threading.Event) -> tuple[DailyTable, int]:
+def _read(member: Member, known: _Known, stop: threading.Event) -> tuple[DailyTable, int]:
     """Read a day's CSV in the fastest way that it allows; also its size in bytes.
 
     Raises:
         DataError: it cannot be read.
     """
+    filled, workspace = frozenset(known.filled), known.workspace()  # a copy: other days add to it
+    ways = [(filled, workspace)] if workspace else []
     with reading(member, "It is not as the published files are; use the file as published."):
-        for expected in (frozenset(filled), frozenset[str]()):  # a copy: other days add to it
+        for expected, room in [*ways, (filled, None), (frozenset[str](), None)]:
             with MemberStream(member, stop) as stream:
-                daily = read_clean(stream, member.day, expected)
+                daily = read_clean(stream, member.day, expected, room)
             if daily is not None:
                 return daily, stream.size
         with MemberStream(member, stop) as stream:

@@ -38,7 +38,7 @@ def lifetimes(work: Path) -> list[Path]:
                 tables = fleets.lifetimes(fleets.known_on(drives, end), fleets.calendar(end))
                 target = folder / str(quarter)
                 target.mkdir(parents=True)
-                for name in ("drives", "spells", "days", "capacities"):
+                for name in ("drives", "spells", "days", "capacities", "counts"):
                     getattr(tables, name).write_parquet(target / f"{name}.parquet")
             _write_counts(folder)
     return sorted(folder.iterdir())

@@ -13,12 +13,21 @@ from backblaze_assets_tests.real_data import REPOSITORY
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a command took, all its children included."""
+    """What a command took, all its children included.
+
+    Attributes:
+        wall_s: time.
+        cpu_s: of all processors.
+        peak_mb: memory.
+        stdout: what it printed.
+        tenths_mb: peak memory in each tenth of the time.
+    """
 
     wall_s: float
     cpu_s: float
     peak_mb: float
     stdout: str
+    tenths_mb: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,13 +76,13 @@ def measure(code: str, *args: str, env: dict[str, str] | None = None) -> Measure
         cwd=REPOSITORY,
         env={**os.environ, **(env or {})},
     )
-    peak = 0.0
+    samples: list[tuple[float, float]] = []
     ended = threading.Event()
 
     def sample() -> None:
-        nonlocal peak
         while not ended.wait(0.05):
-            peak = max(peak, sum(_pss_mb(pid) for pid in _tree(process.pid)))
+            memory = sum(_pss_mb(pid) for pid in _tree(process.pid))
+            samples.append((time.perf_counter() - started, memory))
 
     sampler = threading.Thread(target=sample)
     started = time.perf_counter()
@@ -88,7 +97,12 @@ def measure(code: str, *args: str, env: dict[str, str] | None = None) -> Measure
     if process.returncode:
         print(stdout)
         raise subprocess.CalledProcessError(process.returncode, code)
-    return Measurement(wall, usage.ru_utime + usage.ru_stime, peak, stdout)
+    tenths = [0.0] * 10
+    for at, memory in samples:
+        tenth = min(9, int(10 * at / wall))
+        tenths[tenth] = max(tenths[tenth], memory)
+    cpu = usage.ru_utime + usage.ru_stime
+    return Measurement(wall, cpu, max(tenths), stdout, tuple(map(round, tenths)))
 
 
 def written_mb(*paths: Path) -> float:

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backblaze_assets.drive_stats import schema
 from backblaze_assets.drive_stats.archive import scan
 from backblaze_assets.drive_stats.daily_csv import DailyTable, read_clean, read_with_care
+from backblaze_assets.drive_stats.fields import Workspace
 from backblaze_assets.drive_stats.inflate import MemberStream
 from backblaze_assets.errors import DataError
 from backblaze_assets_tests.drive_stats.oracle import expected
@@ -32,6 +34,13 @@ def read(folder: Path, content: bytes) -> DailyTable:
             careful.dates_differing,
         )
         assert not careful.rejects
+    room = Workspace()
+    room.rows = 100
+    with MemberStream(member) as stream:
+        one_pass = read_clean(stream, DAY, schema.REQUIRED, room)
+    if one_pass is not None:
+        assert fast is not None
+        assert one_pass == fast
     return careful
 
 

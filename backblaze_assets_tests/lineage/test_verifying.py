@@ -8,6 +8,7 @@ from backblaze_assets.errors import DataError
 from backblaze_assets.lineage.verifying import damaged, result_at
 from backblaze_assets_tests.bit_flips import READERS, flip_bits
 from backblaze_assets_tests.conftest import FIRST, LAST
+from backblaze_assets_tests.kills import contents
 
 Q2, Q3 = "2013-04-01", "2013-07-01"
 KINDS = 13
@@ -19,15 +20,6 @@ def flip(path, byte=-2000):
     content = bytearray(path.read_bytes())
     content[max(byte, -len(content) // 2)] ^= 4
     path.write_bytes(content)
-
-
-def files(root):
-    """The content of every result, by its path."""
-    return {
-        path: path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and path.suffix not in (".zip", ".lock") and ".locks" not in path.parts
-    }
 
 
 def test_no_flipped_bit_goes_unnoticed(settled):
@@ -54,7 +46,7 @@ def test_what_is_whole_is_whole(built):
 
 
 def test_damaged_results_are_named_and_made_anew_once_removed(settled):
-    before = files(settled.root)
+    before = contents(settled.root)
     names = [
         f"raw_quarter/{Q2}/{FIRST}.parquet",
         f"daily_stats/{LAST}.parquet",
@@ -68,14 +60,14 @@ def test_damaged_results_are_named_and_made_anew_once_removed(settled):
     for name in names:
         flip(settled.file(name))
     _, found = damaged(settled.lineage())
-    assert [it.result.path for it in found] == [settled.file(name) for name in names]
+    assert {it.result.path for it in found} == {settled.file(name) for name in names}
     for damage in found:
         assert "makes it anew" in str(damage)
         assert damage.can_be_made
         damage.remove()
     made = {ran.asset for ran in settled.update()}
     assert made == {name.partition("/")[0] for name in names}
-    after = files(settled.root)
+    after = contents(settled.root)
     assert after.keys() == before.keys()
     changed = {path for path, content in after.items() if content != before[path]}
     assert not changed
@@ -113,7 +105,7 @@ def test_subtitles_and_rows_set_aside_are_looked_at_by_their_digest(settled):
 def test_what_new_work_finds_damaged_is_removed_and_the_next_run_makes_it_anew(
     settled, name, made_from_it
 ):
-    before = files(settled.root)
+    before = contents(settled.root)
     asset = made_from_it.partition("/")[0]
     settled.file(made_from_it).unlink()
     flip(settled.file(name), byte=-3000)
@@ -121,7 +113,7 @@ def test_what_new_work_finds_damaged_is_removed_and_the_next_run_makes_it_anew(
         settled.update(asset)
     assert "makes " + name.partition("/")[0] in str(error.value)
     settled.update()
-    assert files(settled.root) == before
+    assert contents(settled.root) == before
 
 
 def test_a_path_elsewhere_is_no_result(built, tmp_path):
