@@ -54,7 +54,7 @@ class Storage(DagsterPostgresStorage):
         """The storage that `dagster.yaml` asks for; Dagster's method makes one of its own class.
 
         Raises:
-            dg.DagsterInvalidConfigError: the database is to be entered by tokens.
+            dg.DagsterInvariantViolationError: the database is to be entered by tokens.
         """
         if config_value.get("auth_provider"):
             raise dg.DagsterInvariantViolationError(
