@@ -227,7 +227,7 @@ def spoil(path: Path, day: date) -> None:
 
 
 def lose_a_row(path: Path) -> None:
-    """Write a raw day anew without its last row, but with all it says about itself."""
+    """Write a table anew without its last row, but with all it says about itself."""
     table = pq.read_table(path).replace_schema_metadata()
-    report = {REPORT_KEY: read_extra(path)[REPORT_KEY]}
+    report = {key: value for key, value in read_extra(path).items() if key == REPORT_KEY}
     write_parquet(table.slice(0, table.num_rows - 1), path, read_origin(path), report)

@@ -195,7 +195,9 @@ def test_a_tick_that_finds_nothing_new_reads_neither_zips_nor_records(ticks, mon
     ticks.tick()
     read = []
     zips, records = view.survey, Ledger.all
-    monkeypatch.setattr(view, "survey", lambda *given: read.append("zips") or zips(*given))
+    monkeypatch.setattr(
+        view, "survey", lambda *given, **more: read.append("zips") or zips(*given, **more)
+    )
     monkeypatch.setattr(
         Ledger, "all", lambda self, asset: read.append("records") or records(self, asset)
     )

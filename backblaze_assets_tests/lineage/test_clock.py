@@ -3,13 +3,12 @@
 import time
 
 import dagster as dg
-import pyarrow.parquet as pq
 import pytest
 
 from backblaze_assets.errors import DataError
 from backblaze_assets.lineage.status import Status
 from backblaze_assets.partitions import range_tags
-from backblaze_assets_tests.project import FIRST, found
+from backblaze_assets_tests.project import FIRST, found, lose_a_row
 
 Q2 = "2013-04-01"
 AN_HOUR = 3600
@@ -28,12 +27,6 @@ def clock(monkeypatch):
     return set_by
 
 
-def cut(path):
-    """Take the last row away."""
-    table = pq.read_table(path)
-    pq.write_table(table.slice(0, table.num_rows - 1), path)
-
-
 def judge_again(project, asset, key):
     assert not found(project.run(asset, first=key))["rows_accounted_for"].passed
 
@@ -44,7 +37,7 @@ def test_a_check_that_failed_before_the_clock_was_set_back_is_judged_anew(projec
     project.update("raw_quarter")
     path = project.file(f"raw_quarter/{Q2}") / f"{FIRST}.parquet"
     clock(AN_HOUR)
-    cut(path)
+    lose_a_row(path)
     judge_again(project, "raw_quarter", Q2)
     assert project.lineage().status("raw_quarter", Q2) is Status.REFUSED
     clock(0)
@@ -59,7 +52,7 @@ def test_a_check_that_fails_after_the_clock_was_set_back_counts(project, clock):
     clock(AN_HOUR)
     project.update("raw_quarter")
     clock(0)
-    cut(project.file(f"raw_quarter/{Q2}") / f"{FIRST}.parquet")
+    lose_a_row(project.file(f"raw_quarter/{Q2}") / f"{FIRST}.parquet")
     judge_again(project, "raw_quarter", Q2)
     assert project.lineage().status("raw_quarter", Q2) is Status.REFUSED
     with pytest.raises(DataError, match="raw_quarter 2013-04-01 is refused by a check"):
