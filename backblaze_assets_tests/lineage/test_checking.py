@@ -352,14 +352,15 @@ def test_real_rates_are_compared_with_published_ones(empty):
 
 
 @pytest.mark.slow
-def test_a_frame_that_ends_early_stops_the_run(damaged):
+def test_a_frame_that_ends_early_is_an_error_and_is_drawn_anew(damaged):
     path = damaged.file(f"frames/{LAST}.jpg")
-    path.write_bytes(path.read_bytes()[:-20_000])
-    result = damaged.run("frames", first=FIRST, last=LAST)
-    assert not result.success
-    found = found_by(result)["frames_whole"]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20_000])
+    found = damaged.check("frames", "frames_whole")["frames_whole"]
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert table_of(found).endswith(f"| {LAST} | it ends early |")
+    assert damaged.run("frames", first=FIRST, last=LAST).success
+    assert path.read_bytes() == whole
 
 
 def test_a_clip_that_lacks_a_frame_stops_the_run(damaged):
