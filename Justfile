@@ -54,7 +54,7 @@ ci:
 mutation *arguments:
     {{ bin }}/python -m backblaze_assets_tests.mutation {{ arguments }}
 
-# Known weaknesses of what requirements.lock names; asks the database of PyPI
+# Known weaknesses of what requirements.lock names; asks the package registry
 audit:
     {{ bin }}/pip install -q pip-audit
     {{ bin }}/pip-audit --progress-spinner off --disable-pip --require-hashes -r requirements.lock
@@ -65,7 +65,7 @@ lock:
     mkdir -p build
     grep '^#' requirements.lock >build/lock.txt
     {{ bin }}/uv pip compile -q pyproject.toml --extra dev --universal --python-version 3.11 \
-        --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header >>build/lock.txt
+        --generate-hashes --no-strip-extras --no-annotate --no-header >>build/lock.txt
     mv build/lock.txt requirements.lock
 
 # Benchmarks, all or by name

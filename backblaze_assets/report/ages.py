@@ -6,9 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from backblaze_assets.drive_stats.publication import (
-    PUBLISHED,
-)
+from backblaze_assets.drive_stats.publication import PUBLISHED
 from backblaze_assets.report import cells, compare
 from backblaze_assets.report.drawing import (
     Curve,

@@ -11,9 +11,7 @@ from backblaze_assets.report.drawing import (
     for_both,
 )
 from backblaze_assets.report.inputs import Inputs
-from backblaze_assets.report.text import (
-    tag,
-)
+from backblaze_assets.report.text import tag
 
 
 def comparison(

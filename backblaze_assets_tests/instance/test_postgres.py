@@ -25,6 +25,7 @@ from backblaze_assets_tests.instance.test_event_log import (
     definitions,
     finish,
     run_days,
+    statements,
 )
 from backblaze_assets_tests.servers import postgres
 
@@ -117,18 +118,9 @@ def test_statements_do_not_grow_with_partitions(
     with instance_at(database(server, "counted")) as instance:
         run_days(instance, 0, 1)
         for days in (5, 50):
-            counted: list[str] = []
-
-            def count(*args: Any, counted: list[str] = counted) -> None:
-                if args[2].lower().startswith(("insert", "update")):
-                    counted.append(args[2])
-
-            sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", count)
-            try:
+            with statements() as sent:
                 run_days(instance, 0, days)
-            finally:
-                sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", count)
-            counts.append(len(counted))
+            counts.append(sum(it.startswith(("insert", "update")) for it in sent))
     assert counts[0] == counts[1]
 
 
