@@ -12,7 +12,7 @@ from backblaze_assets.files.kept import Kept
 from backblaze_assets.film.style import Style
 from backblaze_assets.lineage.ledger import Ledger
 from backblaze_assets.lineage.status import Lineage
-from backblaze_assets.lineage.view import View
+from backblaze_assets.lineage.view import NO_INPUT, View
 from backblaze_assets.settings import Settings
 from backblaze_assets.viewer.server import ADDRESS
 
@@ -23,6 +23,8 @@ class Data:
 
     Attributes:
         root: absolute path of the folder with the zips and all results.
+        store: address of the object store that the folder is a working copy of, if any.
+        copy_bytes: what that working copy may take on this machine.
         film: the film's format, `1080p`, `2160p` or `upright`.
         pace: days a second that the film shows.
         url: where zips are downloaded from.
@@ -38,6 +40,8 @@ class Data:
     viewer_port: int | None = None
     keep_bytes: int = 2_000_000_000
     most_bytes: int = MOST_BYTES
+    store: str = ""
+    copy_bytes: int = 0
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Data":
@@ -48,14 +52,17 @@ class Data:
             settings.pace,
             settings.url,
             settings.viewer_port,
-            round(settings.keep_gb * 1e9),
+            # A store keeps what it is told to keep, and everything costs there.
+            0 if settings.store else round(settings.keep_gb * 1e9),
             settings.zip_limit * GIGABYTE,
+            settings.store,
+            round(settings.copy_gb * 1e9),
         )
 
     @property
     def folder(self) -> DataFolder:
         """Where the files are."""
-        return DataFolder(self.root)
+        return DataFolder(self.root, self.store, self.copy_bytes, NO_INPUT)
 
     @property
     def locks(self) -> Path:
@@ -80,7 +87,7 @@ class Data:
     @cached_property
     def view(self) -> View:
         """What the folder had when it was first looked at through this object."""
-        return View.of(self.root, self.most_bytes)
+        return View.of(self.folder, self.most_bytes)
 
     def seen_anew(self) -> "Data":
         """The same, with another look at the folder."""

@@ -1,11 +1,13 @@
 """Settings: environment variables, all with a default."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from backblaze_assets.drive_stats.archive import BASE_URL, GIGABYTE, MOST_BYTES
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.store import is_address
 from backblaze_assets.film.style import FORMATS, PACES
 
 
@@ -15,7 +17,11 @@ class Settings:
 
     Attributes:
         data: folder with the zips and all results; BACKBLAZE_DATA, default `data` in the current
-            folder. Absolute once constructed.
+            folder. Absolute once constructed. Where BACKBLAZE_DATA is the address of an object
+            store, such as `s3://bucket/prefix`, the folder is a working copy of it on this machine,
+            below BACKBLAZE_COPY.
+        store: that address; empty where there is none.
+        copy_gb: the most gigabytes that the working copy keeps on this machine; BACKBLAZE_COPY_GB.
         film: the film's format, `1080p`, `2160p` or `upright`; BACKBLAZE_FILM.
         pace: days a second that the film shows: 60, 30 or 15; BACKBLAZE_PACE.
         download: whether newly published quarters are looked for every day and downloaded;
@@ -37,6 +43,8 @@ class Settings:
     """
 
     data: Path = field(default=Path("data"))
+    store: str = ""
+    copy_gb: float = 50
     film: str = "1080p"
     pace: int = 60
     download: bool = False
@@ -56,11 +64,20 @@ class Settings:
             choices = ", ".join(map(str, PACES))
             raise DataError(f"BACKBLAZE_PACE is {self.pace}; it can be {choices}.")
 
+    @property
+    def address(self) -> str:
+        """What BACKBLAZE_DATA is to be for another process that works on the same data."""
+        return self.store or str(self.data)
+
     @classmethod
     def from_environment(cls) -> "Settings":
         """The settings of this process."""
+        data = os.environ.get("BACKBLAZE_DATA") or "data"
+        store = data.rstrip("/") if is_address(data) else ""
         return cls(
-            data=Path(os.environ.get("BACKBLAZE_DATA") or "data"),
+            data=copy_of(store) if store else Path(data),
+            store=store,
+            copy_gb=_amount("BACKBLAZE_COPY_GB", 50),
             film=os.environ.get("BACKBLAZE_FILM") or "1080p",
             pace=_count("BACKBLAZE_PACE", 60),
             download=_switch("BACKBLAZE_DOWNLOAD"),
@@ -74,6 +91,12 @@ class Settings:
             if os.environ.get("BACKBLAZE_VIEWER_PORT") == "off"
             else _count("BACKBLAZE_VIEWER_PORT", 3001),
         )
+
+
+def copy_of(store: str) -> Path:
+    """Where the working copy of an object store is on this machine, by its address."""
+    folder = os.environ.get("BACKBLAZE_COPY") or "~/.cache/backblaze-assets"
+    return Path(folder) / re.sub(r"[^A-Za-z0-9.-]+", "_", store)
 
 
 def _switch(name: str) -> bool:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from backblaze_assets.definitions import build_definitions, published_history
 from backblaze_assets.drive_stats.quarters import days_of, quarter_of
+from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.lineage.view import View
 from backblaze_assets.partitions import Calendar, Partitioning, range_tags, unbroken
 from backblaze_assets.resources import Data
@@ -119,7 +120,7 @@ def test_a_quarter_that_has_not_ended_is_left_out_and_named(tmp_path):
     name = f"data_Q{(quarter.month + 2) // 3}_{quarter.year}.zip"
     write_zip(tmp_path / name, {quarter: csv(row(day=str(quarter)))})
     assert keys(definitions(tmp_path), "raw_quarter") == ["2013-04-01", "2013-07-01"]
-    view = View.of(tmp_path)
+    view = View.of(DataFolder(tmp_path))
     assert view.not_ended == [quarter]
     (problem,) = view.problems()
     assert name in str(problem)

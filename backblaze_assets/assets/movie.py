@@ -61,7 +61,7 @@ def movie(step: Step) -> None:
             subtitles = part.path.with_suffix(".srt")
             write_atomic(subtitles, words.encode())
             days = [str(key) for key in step.lineage.expected("frames")]
-            poster = step.path("frames", days[-1])
+            poster = step.fetched("frames", days[-1])
             digests = {subtitles.name: crc(words.encode())}
             film = Film(written, poster, days[0], days[-1], origin.sources, digests)
             step.made(part, written.data_version, film)

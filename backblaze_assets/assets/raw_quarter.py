@@ -195,7 +195,9 @@ def rows_accounted_for(scope: Scope) -> Verdict:
     recounted: dict[date, int] = {}
     for quarter, days in scope.imported.items():
         if quarter in scope.view.archives:
-            recounted |= import_quality.recount(scope.view.archives[quarter], days)
+            archive = scope.view.archives[quarter]
+            scope.view.folder.fetch(archive.files(quarter))
+            recounted |= import_quality.recount(archive, days)
     return import_quality.rows_accounted_for(scope.imported, recounted)
 
 

@@ -11,6 +11,7 @@ import dagster as dg
 from backblaze_assets.assets.raw_quarter import zips_readable
 from backblaze_assets.automation.reloading import reload_definitions
 from backblaze_assets.automation.requests import Agenda, agenda, is_at_work
+from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.files.origin import digest
 from backblaze_assets.graph import GRAPH
 from backblaze_assets.lineage.checking import folder_evaluation
@@ -60,12 +61,12 @@ def keep_up_to_date_sensor(data: Data, port: int) -> dg.SensorDefinition:
     )
     def keep_up_to_date(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         before = json.loads(context.cursor or "{}")
-        if not _lie_still(data.root):
+        if not _lie_still(data.folder):
             return _skip("A zip has just changed, or is being copied: next time.", before)
         show = before.get("show") == loaded
         if is_at_work(context.instance) and not _are_over(context, port, show=show):
             return _skip(AT_WORK, {**before, "show": None})
-        seen = _seen(data.root, context.instance)
+        seen = _seen(data.folder, context.instance)
         if before.get("seen") == seen and before.get("loaded") == loaded:
             return _skip(before["note"], before)
         fresh = data.seen_anew()
@@ -106,8 +107,11 @@ def _failed(found: Agenda) -> str:
     )
 
 
-def _lie_still(root: Path) -> bool:
+def _lie_still(folder: DataFolder) -> bool:
     """Whether no zip is being copied; of one that has just changed, waits to see that it stays."""
+    if folder.store:
+        return True  # an object is there whole, or not yet
+    root = folder.root
     before = list(_zips(root))
     left = max((changed for *_, changed in before), default=0.0) + STILL_S - time.time()
     if left <= 0:
@@ -146,8 +150,9 @@ def _zips(root: Path) -> Iterator[tuple[str, int, float]]:
             yield f"{where}/{name}", status.st_size, status.st_mtime
 
 
-def _seen(root: Path, instance: dg.DagsterInstance) -> str:
+def _seen(folder: DataFolder, instance: dg.DagsterInstance) -> str:
     """A digest of all that may change what there is to do: zips, result folders, the last run."""
+    root = folder.root
     folders = [root / asset for asset in GRAPH]
     # Where partitions are folders, a file that is deleted changes that folder's time alone.
     of_folders = [asset.name for asset in GRAPH.values() if any("/" in it for it in asset.files)]
@@ -155,7 +160,8 @@ def _seen(root: Path, instance: dg.DagsterInstance) -> str:
     changed = [str(path.stat().st_mtime_ns) for path in folders if path.is_dir()]
     last = instance.get_run_records(limit=1, order_by="update_timestamp", ascending=False)
     run = [str((it.storage_id, it.dagster_run.status.value, it.update_timestamp)) for it in last]
-    return digest([*map(str, _zips(root)), *changed, *run])
+    zips = folder.inputs() if folder.store else _zips(root)
+    return digest([*map(str, zips), *changed, *run])
 
 
 def _is_edited(loaded: float) -> bool:

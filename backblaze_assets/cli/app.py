@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
@@ -25,6 +25,8 @@ from backblaze_assets.drive_stats.quarters import (
     quarter_name,
 )
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.folder import DataFolder
+from backblaze_assets.files.store import is_address
 from backblaze_assets.settings import Settings
 from backblaze_assets.work.interrupts import EXIT_CODE, ending_soon
 from backblaze_assets.work.progress import listening
@@ -39,7 +41,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def _use_data(_: click.Context, __: click.Parameter, folder: str | None) -> None:
     if folder is not None:
-        os.environ["BACKBLAZE_DATA"] = str(Path(folder).expanduser().absolute())
+        where = folder if is_address(folder) else str(Path(folder).expanduser().absolute())
+        os.environ["BACKBLAZE_DATA"] = where
 
 
 def _use_debug(_: click.Context, __: click.Parameter, debug: bool) -> None:
@@ -81,7 +84,8 @@ def _shared(command: Command) -> Command:
         metavar="DIR",
         expose_value=False,
         callback=_use_data,
-        help="Folder with the zips and all results (else BACKBLAZE_DATA, else ./data).",
+        help="Folder, or address of an object store, with the zips and all results (else "
+        "BACKBLAZE_DATA, else ./data).",
     )
     debug = click.option(
         "--debug",
@@ -144,7 +148,11 @@ def movie(first: list[date] | None, last: list[date] | None) -> None:
 
     quarters = data.view.calendar.quarters
     begin, end = first[0] if first else quarters[0], last[-1] if last else quarters[-1]
-    with look_at_instance(data.root) as instance, listening(console.listener()):
+    with (
+        look_at_instance(data.root) as instance,
+        listening(console.listener()),
+        data.folder.using(),
+    ):
         click.echo(_shown(make_cut(data.lineage(instance), begin, end)))
 
 
@@ -279,7 +287,7 @@ def report() -> None:
     """Bring the report up to date, one page for the browser, and print its path."""
     data = _data(Settings.from_environment())
     _bring_up_to_date(data, ["report"])
-    click.echo(_shown(data.folder.path("report", "report.html")))
+    click.echo(_shown(_fetched(data, "report", "report.html")))
 
 
 @app.command()
@@ -299,12 +307,18 @@ def sql(query: str | None, form: Literal["table", "csv", "json", "parquet"]) -> 
     Tables: raw, rejects, daily_stats, drives, spells, days, afr, survival, published.
     """
     from backblaze_assets.cli.sql import answer, prompt
+    from backblaze_assets.database.views import tables_in
 
-    root = _existing(Settings.from_environment())
+    settings = Settings.from_environment()
+    root = _existing(settings)
+
+    def fetch(text: str) -> Collection[str] | None:
+        return _fetch_tables(settings, tables_in(text))
+
     if query is None:
-        prompt(root, form)
+        prompt(root, form, fetch)
     else:
-        answer(root, query, form)
+        answer(root, query, form, fetch(query))
 
 
 @app.command()
@@ -317,8 +331,13 @@ def columns(table: str | None, form: Literal["table", "csv", "json"]) -> None:
     Without TABLE, print which tables there are for `sql`, with their rows.
     """
     from backblaze_assets.cli.sql import describe
+    from backblaze_assets.database.columns import table_of
+    from backblaze_assets.database.views import TABLES
 
-    describe(_existing(Settings.from_environment()), table, form)
+    settings = Settings.from_environment()
+    root = _existing(settings)
+    names = [table_of(root, table)] if table and settings.store else list(TABLES)
+    describe(root, table, form, _fetch_tables(settings, [it for it in names if it in TABLES]))
 
 
 @app.command()
@@ -334,7 +353,9 @@ def hist(column: str, **options: Any) -> None:  # noqa: ANN401 - those of `cli.h
     from backblaze_assets.cli.hist import report
 
     width = console.width() if options["form"] == "table" else None
-    click.echo(report(_existing(Settings.from_environment()), column, width=width, **options))
+    settings = Settings.from_environment()
+    root, local = _existing(settings), _fetch_tables(settings, ["raw"])
+    click.echo(report(root, column, width=width, local=local, **options))
 
 
 @app.command()
@@ -385,11 +406,16 @@ def trace(what: str, partition: str | None, form: str, *, source: bool) -> None:
     The result is an asset, by default the film, or one PARTITION of it, or a file of this project,
     wherever it has been copied.
     """
+    from backblaze_assets.files.records import Records
+    from backblaze_assets.files.sources import Sources
     from backblaze_assets.graph import GRAPH
     from backblaze_assets.lineage import tracing
 
     # A file speaks for itself, wherever it is and whatever there is besides.
     with _lineage(must_exist=what in GRAPH) as lineage:
+        folder = lineage.view.folder
+        hidden = [Records(folder.root).folder(asset) for asset in GRAPH]
+        folder.fetch([Path(what).absolute(), Sources(folder.root).folder, *hidden])
         if what in GRAPH:
             keys = [partition] if partition else list(lineage.ledger.all(what))
             found = tracing.trace(lineage, what, keys)
@@ -399,7 +425,7 @@ def trace(what: str, partition: str | None, form: str, *, source: bool) -> None:
         raise DataError(f"{what} {partition or ''}".strip() + " has not been materialized.")
     if source:
         for asset, version in dict.fromkeys((node.asset, node.code_version) for node in found):
-            code = tracing.source_of(Settings.from_environment().data, asset, version)
+            code = tracing.source_of(folder.root, asset, version)
             click.echo(tracing.source_text(asset, version, code, form))
     elif form == "json":
         click.echo(json.dumps([node.as_dict() for node in found], indent=1))
@@ -470,9 +496,17 @@ def download(names: list[str]) -> None:
     from backblaze_assets.drive_stats.download import download as fetch
 
     settings = Settings.from_environment()
+    if settings.store:
+        folder = _data(settings).folder
+        folder.look()
+    else:
+        folder = DataFolder(settings.data)
+    paths = [folder.root / name for name in names]
+    folder.fetch(paths)  # those that are there are looked at
     with listening(console.listener()):
         for done in fetch(names, settings.data, base_url=settings.url):
             click.echo(str(done))
+    folder.publish(paths)
 
 
 @app.command()
@@ -491,6 +525,7 @@ def dev(port: int, viewer_port: int | None) -> None:
     command = [sys.executable, "-m", "dagster", "dev", "-m", "backblaze_assets.definitions"]
     variables = {
         **environment(settings.data),
+        "BACKBLAZE_DATA": settings.address,
         "BACKBLAZE_PORT": str(port),
         "BACKBLAZE_VIEWER_PORT": _start_viewer(settings, viewer_port),
         "PYTHONSAFEPATH": "1",  # else a gql.py in the current folder would be taken for a library
@@ -510,7 +545,7 @@ def _start_viewer(settings: Settings, port: int | None) -> str:
     if chosen is None:
         return "off"
     try:
-        start_beside(settings.data, chosen)
+        start_beside(settings.address, chosen)
     except DataError as error:
         console.say(f"{error} The UI starts without it; --viewer-port gives it another one.")
         return "off"
@@ -530,7 +565,7 @@ def view(port: int | None) -> None:
     root = _existing(settings)
     with listen(chosen) as listener:
         console.say(f"http://{ADDRESS}:{chosen} shows {_shown(root)}; Ctrl-C ends it.")
-        serve(root, listener)
+        serve(_data(settings).folder if settings.store else DataFolder(root), listener)
 
 
 @contextmanager
@@ -557,7 +592,9 @@ def _existing(settings: Settings) -> Path:
     Raises:
         DataError: there is none.
     """
-    if not settings.data.is_dir():
+    if settings.store:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    elif not settings.data.is_dir():
         raise DataError(
             f"There is no folder {settings.data}. Say with --data where the zips are, or get some "
             "with `backblaze-assets download` or `backblaze-assets demo`."
@@ -581,7 +618,7 @@ def _bring_up_to_date(data: "Data", targets: list[str], *, quiet: bool = False) 
 
 
 def _print_film(data: "Data") -> None:
-    click.echo(_shown(data.folder.path("movie", "movie.mp4")))
+    click.echo(_shown(_fetched(data, "movie", "movie.mp4")))
 
 
 def _tables(asset: str, quarter: date | None) -> dict[date, Path]:
@@ -604,7 +641,28 @@ def _tables(asset: str, quarter: date | None) -> dict[date, Path]:
             f"download {name}`. There are {', '.join(quarter_name(other) for other in there)}."
         )
     _bring_up_to_date(data, [asset], quiet=True)
-    return {each: data.folder.path(asset, f"{each}.parquet") for each in there}
+    paths = {each: data.folder.path(asset, f"{each}.parquet") for each in there}
+    data.folder.fetch(paths.values())
+    return paths
+
+
+def _fetched(data: "Data", asset: str, name: str) -> Path:
+    """A file of an asset on this machine."""
+    path = data.folder.path(asset, name)
+    data.folder.fetch([path])
+    return path
+
+
+def _fetch_tables(settings: Settings, names: Collection[str]) -> Collection[str] | None:
+    """See that the files of tables of the database are on this machine; None where all are."""
+    if not settings.store:
+        return None
+    from backblaze_assets.database.views import TABLES
+
+    folder = _data(settings).folder
+    folder.look()
+    folder.fetch(path for name in names for path in TABLES[name].paths(folder.root))
+    return names
 
 
 def _shown(path: Path) -> str:

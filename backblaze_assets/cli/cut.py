@@ -41,15 +41,18 @@ def make_cut(lineage: Lineage, first: date, last: date) -> Path:
             f"{quarter_name(lineage.view.calendar.quarters[-1])}."
         )
     folder = lineage.view.folder
-    parts = [
-        Part(
+    paths = [
+        (
             folder.path("movie_clip", f"{quarter}.mp4"),
             folder.path("drive_lifetimes", str(quarter)),
-            read_layout(folder.path("film_layout", f"{quarter}.json")),
+            folder.path("film_layout", f"{quarter}.json"),
         )
         for quarter in quarters
     ]
-    afr = read_table(folder.path("afr_table", f"{quarters[-1]}.parquet"))
+    rates = folder.path("afr_table", f"{quarters[-1]}.parquet")
+    folder.fetch([rates, *(path for each in paths for path in each)])
+    parts = [Part(clip, lifetimes, read_layout(layout)) for clip, lifetimes, layout in paths]
+    afr = read_table(rates)
     made = {f"movie_clip {quarter}": ("movie_clip", str(quarter)) for quarter in quarters}
     versions = {text: lineage.ledger.version(*clip) or "" for text, clip in made.items()}
     # Drives live from quarter to quarter, so all zips up to the last quarter have a part in it.

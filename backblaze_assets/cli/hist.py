@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ def report(
     by: By | None = None,
     form: Literal["table", "csv", "json"] = "table",
     width: int | None = None,
+    local: Collection[str] | None = None,
 ) -> str:
     """How the values of a column of the raw data are spread; what `hist` prints.
 
@@ -36,11 +37,12 @@ def report(
         by: a line for each model, or for drive days with and without a failure.
         form: how to print it.
         width: most columns of a line, None for as many as it takes. For tables.
+        local: tables whose files are on this machine; None for all.
 
     Raises:
         DataError: nothing is imported yet, or there is no such column or model.
     """
-    found = histogram(root, column, model=model, by=by)
+    found = histogram(root, column, model=model, by=by, local=local)
     if form != "table":
         rows = _rows(found)
         if form == "json":

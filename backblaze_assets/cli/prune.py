@@ -8,6 +8,7 @@ from rich.table import Table
 
 from backblaze_assets.cli import console
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.records import HIDDEN
 from backblaze_assets.instance.opening import home, is_read_only, look_at_instance
 from backblaze_assets.lineage.pruning import Waste, find_waste, remove_waste
 from backblaze_assets.resources import Data
@@ -30,7 +31,9 @@ def prune(settings: Settings, *, yes: bool, all_kept: bool) -> None:
         )
 
     def find() -> list[Waste]:
-        with look_at_instance(root) as instance:
+        with look_at_instance(root) as instance, data.folder.using():
+            data.folder.look()
+            data.folder.fetch([root / HIDDEN])
             logs = home(root) / "storage"
             lineage = data.lineage(instance)
             return find_waste(
@@ -45,7 +48,7 @@ def prune(settings: Settings, *, yes: bool, all_kept: bool) -> None:
         found = find()
         _show(found, yes=True)
         if any(not each.stays for each in found):
-            console.say(f"Freed {decimal(remove_waste(found, data.locks))}.")
+            console.say(f"Freed {decimal(remove_waste(found, data.locks, data.folder))}.")
 
 
 def _show(found: list[Waste], *, yes: bool) -> None:

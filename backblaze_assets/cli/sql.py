@@ -5,7 +5,7 @@ import io
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,27 +25,36 @@ MOST_ROWS = 200
 _BATCH = 10_000
 
 
-def answer(root: Path, query: str, form: Form) -> None:
+def answer(root: Path, query: str, form: Form, local: Collection[str] | None = None) -> None:
     """Print the answer to one question.
 
     Args:
         root: the data folder.
         query: one statement that only reads.
         form: how to print it.
+        local: tables whose files are on this machine; None for all.
 
     Raises:
         DataError: the query is wrong, or Parquet is to go to a terminal.
     """
     if form == "parquet" and sys.stdout.isatty():
         raise DataError("Parquet is no text: send it to a file, with > answer.parquet.")
-    with Database(root) as database:
+    with Database(root, local) as database:
         _print(database, query, form)
 
 
-def prompt(root: Path, form: Form) -> None:
+def prompt(
+    root: Path, form: Form, fetch: Callable[[str], Collection[str] | None] = lambda _: None
+) -> None:
     """Take questions from stdin, each ended by `;`, and print the answers, up to its end.
 
     On a terminal a wrong one is told and the next one taken; elsewhere it ends all.
+
+    Args:
+        root: the data folder.
+        form: how to print answers.
+        fetch: sees that the tables of a query are on this machine, and gives those that are; None
+            for all.
 
     Raises:
         DataError: a query that does not come from a terminal is wrong.
@@ -55,10 +64,10 @@ def prompt(root: Path, form: Form) -> None:
         import readline  # noqa: F401 - makes `input` know the arrow keys
 
         console.say("A query ends with ;  Ctrl-D ends this. DESCRIBE afr; lists columns.")
-        with Database(root) as database:
+        with Database(root, fetch("")) as database:
             _print(database, "SHOW TABLES", "table")
-    with Database(root) as database:
-        for text in _queries(terminal=terminal):
+    for text in _queries(terminal=terminal):
+        with Database(root, fetch(text)) as database:
             try:
                 for query in database.split(text):
                     _print(database, query, form)
@@ -68,20 +77,26 @@ def prompt(root: Path, form: Form) -> None:
                 console.complain(str(error))
 
 
-def describe(root: Path, table: str | None, form: Literal["table", "csv", "json"]) -> None:
+def describe(
+    root: Path,
+    table: str | None,
+    form: Literal["table", "csv", "json"],
+    local: Collection[str] | None = None,
+) -> None:
     """Print the tables that there are, or the columns of one.
 
     Args:
         root: the data folder.
         table: its name, or that of its asset; None for all tables.
         form: how to print it.
+        local: tables whose files are on this machine; None for all.
 
     Raises:
         DataError: there is no such table.
     """
     from backblaze_assets.database.columns import describe_columns, describe_tables
 
-    found = describe_tables(root) if table is None else describe_columns(root, table)
+    found = describe_tables(root, local) if table is None else describe_columns(root, table, local)
     match form:
         case "csv":
             click.echo(found.write_csv().rstrip("\n"))

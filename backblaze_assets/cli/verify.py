@@ -37,7 +37,7 @@ def verify(data: Data, *, remove: bool) -> str:
         with one_at_a_time(data.locks, "update", lambda: console.say(waits)):
             removed = [each for each in found if each.can_be_made]
             for each in removed:
-                each.remove()
+                each.remove(data.folder)
     for each in removed:
         console.say(f"Removed {each.result.path}: {each.reason}.")
     left = [each for each in found if each not in removed]

@@ -1,6 +1,6 @@
 """What the columns of the results hold, from what Parquet files say of themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -44,10 +44,15 @@ _EXAMPLES_FROM = 2000
 _WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "UINTEGER"})
 
 
-def describe_tables(root: Path) -> pl.DataFrame:
-    """The tables that there are, with columns `table`, `rows`, `files` and `a row is`."""
+def describe_tables(root: Path, local: Collection[str] | None = None) -> pl.DataFrame:
+    """The tables that there are, with columns `table`, `rows`, `files` and `a row is`.
+
+    Args:
+        root: the data folder.
+        local: tables whose files are on this machine; None for all.
+    """
     rows = []
-    with Database(root) as database:
+    with Database(root, local) as database:
         absent = missing(root)
         for name, table in TABLES.items():
             if name in absent:
@@ -67,7 +72,7 @@ def _number(database: Database, query: str) -> int:
     return int(database.ask(query).fetchall()[0][0])
 
 
-def describe_columns(root: Path, name: str) -> pl.DataFrame:
+def describe_columns(root: Path, name: str, local: Collection[str] | None = None) -> pl.DataFrame:
     """What the columns of a table hold; columns `COLUMNS_SCHEMA`.
 
     For views of Parquet files this reads the files' footers and the head of the newest file, which
@@ -76,12 +81,13 @@ def describe_columns(root: Path, name: str) -> pl.DataFrame:
     Args:
         root: the data folder.
         name: a table of the database, or an asset that is one table.
+        local: as for `describe_tables`.
 
     Raises:
         DataError: there is no such table, or it has no files yet.
     """
-    name = _table_of(root, name)
-    with Database(root) as database:
+    name = table_of(root, name)
+    with Database(root, local) as database:
         rows = database.ask(f"SELECT column_name, column_type FROM (DESCRIBE {name})").fetchall()
         types: dict[str, str] = dict(rows)
         table = TABLES.get(name)
@@ -186,7 +192,7 @@ def _examples(database: Database, head: str) -> dict[str, str]:
     }
 
 
-def _table_of(root: Path, name: str) -> str:
+def table_of(root: Path, name: str) -> str:
     """The table that a name means, which may be that of its asset.
 
     Raises:

@@ -1,6 +1,6 @@
 """How the values of a column are spread over all rows of the raw data, in all and by group."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -74,7 +74,12 @@ class Histogram:
 
 
 def histogram(
-    root: Path, column: str, *, model: str | None = None, by: By | None = None
+    root: Path,
+    column: str,
+    *,
+    model: str | None = None,
+    by: By | None = None,
+    local: Collection[str] | None = None,
 ) -> Histogram:
     """Count the values of a column of the raw data, over all days and eras.
 
@@ -86,6 +91,7 @@ def histogram(
         column: of the table `raw`, in any case; `smart_5` is `smart_5_raw`.
         model: only rows whose model contains this, in any case.
         by: also count by this column.
+        local: tables whose files are on this machine; None for all.
 
     Raises:
         DataError: nothing is imported yet, or there is no such column or model; it names the
@@ -93,7 +99,7 @@ def histogram(
     """
     if "raw" in missing(root):
         raise no_table(root, "raw")
-    with Database(root) as database:
+    with Database(root, local) as database:
         name, kind = _column(database, column)
         where = ""
         if model is not None:

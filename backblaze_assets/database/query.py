@@ -1,6 +1,7 @@
 """One question to the database, and what goes wrong with it in plain words."""
 
 import re
+from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -12,11 +13,16 @@ from backblaze_assets.errors import DataError
 
 
 class Database:
-    """The results in a data folder, to ask in SQL; a context manager."""
+    """The results in a data folder, to ask in SQL; a context manager.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: the data folder.
+        tables: those whose files are on this machine; None for all.
+    """
+
+    def __init__(self, root: Path, tables: Collection[str] | None = None) -> None:
         self.root = root
-        self._connection = open_database(root)
+        self._connection = open_database(root, tables)
 
     def __enter__(self) -> "Database":
         return self

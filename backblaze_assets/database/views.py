@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,7 +140,13 @@ def missing(root: Path) -> list[str]:
     return [name for name in TABLES if not files["raw" if name == "rejects" else name]]
 
 
-def open_database(root: Path) -> duckdb.DuckDBPyConnection:
+def tables_in(query: str) -> set[str]:
+    """Tables that a query may be about: those whose names are words in it."""
+    words = set(re.findall(r"\w+", query.lower()))
+    return words & TABLES.keys()
+
+
+def open_database(root: Path, tables: Collection[str] | None = None) -> duckdb.DuckDBPyConnection:
     """The database of a data folder, to be read only; it is written first if it is not right.
 
     It stands as `backblaze.duckdb` in the data folder, where any DuckDB client can open it. Its
@@ -148,13 +154,19 @@ def open_database(root: Path) -> duckdb.DuckDBPyConnection:
     folder cannot be written to, or has a "?" in its path, it is made in memory.
 
     Through the connection no file can be written, and none outside of the folder be read.
+
+    Args:
+        root: the data folder.
+        tables: those whose files are on this machine, where not all are; then the database is made
+            in memory and has no others.
     """
     root = root.absolute()
-    path, state = root / FILE_NAME, _state(root)
+    path = root / FILE_NAME
+    state = _state(root) if tables is None else ""
     # DuckDB takes what follows a "?" in the path of a database for options.
-    if not os.access(root, os.W_OK) or "?" in str(root):
+    if tables is not None or not os.access(root, os.W_OK) or "?" in str(root):
         connection = duckdb.connect()
-        _fill(connection, root, state)
+        _fill(connection, root, state, TABLES if tables is None else tables)
     else:
         if _state_of(path) != state:
             with atomic_path(path) as unfinished, duckdb.connect(str(unfinished)) as fresh:
@@ -168,9 +180,14 @@ def open_database(root: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, root: Path, state: str) -> None:
-    """Make all views of which there are files, and the table of published figures."""
-    for name in TABLES.keys() - missing(root):
+def _fill(
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    state: str,
+    tables: Collection[str] = tuple(TABLES),
+) -> None:
+    """Make views of those tables of which there are files, and that of published figures."""
+    for name in {*tables} - {*missing(root)}:
         table = TABLES[name]
         connection.execute(f"CREATE VIEW {name} AS {table.query(root)}")
         connection.execute(f"COMMENT ON VIEW {name} IS {text_literal(table.says)}")

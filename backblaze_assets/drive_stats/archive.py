@@ -103,6 +103,11 @@ class Archive:
             for day, found in identities
         )
 
+    def unread(self) -> list[Path]:
+        """CSVs outside of zips whose `version` cannot be told without reading them."""
+        loose = [member for member in self.members.values() if member.crc is None]
+        return [each.path for each in (self.checksums or Checksums(self.path)).unknown(loose)]
+
     def files(self, quarter: date) -> list[Path]:
         """The files that the days of `quarter` lie in: the zip, or each CSV."""
         return sorted({self.members[day].path for day in self.days(quarter)})

@@ -40,7 +40,7 @@ class Checksums:
         """
         members = list(members)
         known = self._load()
-        new = [each for each in members if known.get(str(each.path), [])[:2] != _key(each)]
+        new = self.unknown(members)
         unread: set[Member] = set()
         if new:
             with (
@@ -56,6 +56,11 @@ class Checksums:
             with suppress(OSError):  # a folder that is not to be written to
                 write_atomic(self._store, json.dumps(known).encode(), sync=False)
         return [None if each in unread else _found(known[str(each.path)]) for each in members]
+
+    def unknown(self, members: Iterable[Member]) -> list[Member]:
+        """Those of `members` that `of` has to read."""
+        known = self._load()
+        return [each for each in members if known.get(str(each.path), [])[:2] != _key(each)]
 
     def _load(self) -> dict[str, list[int]]:
         if self._known is None:

@@ -66,6 +66,10 @@ class Survey:
     unused: dict[Path, str]
     folder: Path
 
+    def unread(self) -> list[Path]:
+        """CSVs outside of zips that have to be read before anything can be said of them."""
+        return [path for archive in self.archives.values() for path in archive.unread()]
+
     def archive(self, quarter: date) -> Archive:
         """What serves `quarter`.
 

@@ -64,9 +64,13 @@ class Records:
     def __init__(self, root: Path) -> None:
         self._folder = root / HIDDEN / "records"
 
+    def folder(self, asset: str) -> Path:
+        """Where the records of an asset are."""
+        return self._folder / asset
+
     def files(self, asset: str) -> list[Path]:
         """The files with records of an asset, the oldest first."""
-        found = [(path.stat().st_mtime_ns, path) for path in self._folder.glob(f"{asset}/*.gz")]
+        found = [(path.stat().st_mtime_ns, path) for path in self.folder(asset).glob("*.gz")]
         return [path for _, path in sorted(found)]
 
     def all(self, asset: str) -> dict[str, Record]:
@@ -76,7 +80,7 @@ class Records:
     def add(self, asset: str, run_id: str, records: Iterable[Record]) -> None:
         """Store what one step of a run has made."""
         name = f"{run_id}-{uuid.uuid4().hex[:8]}.json.gz"  # a step may be tried twice in a run
-        write_records(self._folder / asset / name, records)
+        write_records(self.folder(asset) / name, records)
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:

@@ -18,11 +18,15 @@ MOST = 100
 
 
 class Sources:
-    """The kept source in a data folder."""
+    """The kept source in a data folder.
+
+    Attributes:
+        folder: where it is.
+    """
 
     def __init__(self, root: Path) -> None:
-        self._versions = root / HIDDEN / "source"
-        self._content = root / HIDDEN / "source" / "content"
+        self.folder = root / HIDDEN / "source"
+        self._content = self.folder / "content"
 
     def has(self, asset: str, version: str) -> bool:
         """Whether there is the source of a version of an asset's code."""
@@ -60,7 +64,7 @@ class Sources:
 
     def files(self, asset: str) -> list[Path]:
         """The lists of an asset's versions, the oldest first; the names begin with the version."""
-        found = [(path.stat().st_mtime_ns, path) for path in self._versions.glob(f"{asset}/*.gz")]
+        found = [(path.stat().st_mtime_ns, path) for path in self.folder.glob(f"{asset}/*.gz")]
         return [path for _, path in sorted(found)]
 
     def unused(self, lists: Iterable[Path]) -> list[Path]:
@@ -69,4 +73,4 @@ class Sources:
         return [path for path in self._content.glob("*.z") if path.stem not in used]
 
     def _path(self, asset: str, version: str) -> Path:
-        return self._versions / asset / f"{version}.json.gz"
+        return self.folder / asset / f"{version}.json.gz"

@@ -50,6 +50,7 @@ class Scope:
         self.view = lineage.view
         self.style = data.style
         self.made = made
+        self.view.folder.fetch(path for each in made for path in lineage.files(each))
 
     @property
     def days(self) -> list[date]:
@@ -58,7 +59,9 @@ class Scope:
 
     def path(self, asset: str, name: date | str) -> Path:
         """A file or folder of an asset by its name, such as a day."""
-        return self.view.folder.path(asset, str(name))
+        path = self.view.folder.path(asset, str(name))
+        self.view.folder.fetch([path])
+        return path
 
     def file(self, made: Materialization) -> Path:
         """The one file of a partition."""
@@ -78,6 +81,7 @@ class Scope:
     def daily(self) -> dict[date, Path]:
         """All files of `daily_stats` that there are, by day, in order."""
         files = sorted(self.view.folder.root.glob("daily_stats/[0-9]*.parquet"))
+        self.view.folder.fetch(files)
         return {date.fromisoformat(path.stem): path for path in files}
 
 
@@ -121,11 +125,12 @@ def checks_step(
         lineage = data.lineage(context.instance)
         wanted = _wanted(context.run.tags, keys_of(asset, calendar))
         made = lineage.ledger.all(asset)
-        scope = Scope(data, lineage, [made[key] for key in wanted if key in made])
         selected = {key.name for key in context.selected_asset_check_keys}
-        for name, judge in by_name.items():
-            if name in selected:
-                yield _result(asset, name, judge, scope)
+        with data.folder.using():
+            scope = Scope(data, lineage, [made[key] for key in wanted if key in made])
+            for name, judge in by_name.items():
+                if name in selected:
+                    yield _result(asset, name, judge, scope)
         for name, folder_judge in of_folder.items():
             if name in selected:
                 verdict = folder_judge(lineage.view)

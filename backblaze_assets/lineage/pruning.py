@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from backblaze_assets.files.atomic import remove
+from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.files.kept import Kept
 from backblaze_assets.files.records import HIDDEN, Records, read_records
 from backblaze_assets.files.sources import Sources
@@ -95,7 +95,7 @@ def find_waste(
     return [waste for waste in found if waste.paths]
 
 
-def remove_waste(waste: Iterable[Waste], locks: Path) -> int:
+def remove_waste(waste: Iterable[Waste], locks: Path, folder: DataFolder) -> int:
     """Remove what does not stay; return how many bytes that has freed.
 
     Where somebody has begun to work on an asset meanwhile, what is in its folder is left alone.
@@ -103,6 +103,7 @@ def remove_waste(waste: Iterable[Waste], locks: Path) -> int:
     Args:
         waste: as `find_waste` found it while nobody else brought the folder up to date.
         locks: as for `find_waste`.
+        folder: the data folder.
     """
     freed = 0
     for path in (path for each in waste if not each.stays for path in each.paths):
@@ -110,7 +111,7 @@ def remove_waste(waste: Iterable[Waste], locks: Path) -> int:
         with if_free(locks, _pool(asset)) if asset else nullcontext(enter_result=True) as free:
             if free:
                 freed += _size(path)
-                remove(path)
+                folder.remove(path)
     return freed
 
 

@@ -79,8 +79,10 @@ class Reuse:
             asset: their asset.
             wanted: what the files are to say of themselves, by partition.
         """
+        self._folder.fetch(first for key in wanted if (first := self._first(asset, key)))
         stand = {key: said for key in wanted if (said := self._said(asset, key))}
         same = [key for key, said in stand.items() if _is_same(wanted[key], said)]
+        self._folder.fetch(self._folder.path(asset, _top(asset, key)) for key in same)
         taken = self._as_they_are(asset, {key: stand[key] for key in same})
         rest = {key: wanted[key] for key in wanted if key not in {it.key for it in taken}}
         names = {key: identity(asset, key, it.code_version, it.inputs) for key, it in rest.items()}
@@ -175,12 +177,17 @@ class Reuse:
 
     def _said(self, asset: str, key: Key) -> Origin | None:
         """What the first file that stands there of a partition says; None if nothing does."""
-        there = self._standing(asset).get(_top(asset, key), [])
-        first = [it for it in there if Path(it).suffix == Path(GRAPH[asset].files[0]).suffix]
+        first = self._first(asset, key)
         try:
-            return read_origin(self._folder.path(asset, min(first))) if first else None
+            return read_origin(first) if first else None
         except DataError:
             return None
+
+    def _first(self, asset: str, key: Key) -> Path | None:
+        """The first file that stands there of a partition, if any does."""
+        there = self._standing(asset).get(_top(asset, key), [])
+        own = [it for it in there if Path(it).suffix == Path(GRAPH[asset].files[0]).suffix]
+        return self._folder.path(asset, min(own)) if own else None
 
     def _standing(self, asset: str) -> dict[str, list[str]]:
         """Names of files that stood in an asset's folder when it was first asked for."""

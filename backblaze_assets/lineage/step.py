@@ -8,7 +8,7 @@ costs that partition alone: the others are made and recorded, and then the step 
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date
@@ -26,8 +26,9 @@ from backblaze_assets.errors import DamagedError, DataError
 from backblaze_assets.files.atomic import remove_unfinished
 from backblaze_assets.files.folder import file_names
 from backblaze_assets.files.origin import Origin, digest_versions
-from backblaze_assets.files.records import Record
+from backblaze_assets.files.records import Record, Records
 from backblaze_assets.files.sources import Sources
+from backblaze_assets.files.store import StoreError
 from backblaze_assets.graph import GRAPH, Source
 from backblaze_assets.lineage.code_version import PACKAGE, code_version, source_below
 from backblaze_assets.lineage.ledger import PROVENANCE, RUNNING, Materialization
@@ -99,6 +100,7 @@ class Step:
         self._records: dict[Key, Record] = {}  # of those that were not made but taken
         self._sources = Sources(data.root)
         self._failed: dict[Key, DataError] = {}
+        self._fetched: dict[Key, float] = {}  # when the inputs of a partition were
 
     def requested(self) -> list[Key]:
         """The partitions of this run, at least one.
@@ -135,8 +137,43 @@ class Step:
             for key in keys:
                 with self.making(key):
                     parts.append(self._part(key))
-            taken = self._take({part.key: part for part in parts})
+            try:
+                self._fetch_inputs(parts)
+                taken = self._take({part.key: part for part in parts})
+            except StoreError as error:
+                self._failed |= {part.key: error for part in parts}
+                continue
             yield from (part for part in parts if part.key not in taken)
+
+    def _fetch_inputs(self, parts: Sequence[Part]) -> None:
+        """See that what partitions are made from is on this machine."""
+        if not self.view.folder.store:
+            return
+        self._fetched |= dict.fromkeys((part.key for part in parts), time.time())
+        paths: dict[Path, None] = {}
+        for part in parts:
+            if Source.ZIP in GRAPH[self.asset].sources:
+                archive = self.view.survey.archive(part.day)
+                paths |= dict.fromkeys(archive.files(part.day))
+            for upstream, inputs in part.inputs.items():
+                for key, path in inputs.items():
+                    if GRAPH[self.asset].reads[upstream].by_day:
+                        names = file_names(GRAPH[upstream].files, key, [str(part.key)])
+                        paths |= {self.view.folder.path(upstream, name): None for name in names}
+                    else:
+                        paths[path] = None
+        self.view.folder.fetch(paths)
+
+    def _publish(self, part: Part) -> None:
+        """See that the files of a partition are where others find them."""
+        folder = self.view.folder
+        if not folder.store:
+            return
+        names = file_names(GRAPH[self.asset].files, part.key, [""])
+        paths = {folder.path(self.asset, name.partition("/")[0]) for name in names}
+        single = len(names) == 1
+        folder.publish(paths, last=None if single else folder.path(self.asset, names[0]))
+        folder.make_room(before=self._fetched[part.key])
 
     def _together(self) -> Iterator[list[Key]]:
         """The partitions in groups that do not hang on each other: the days of a quarter."""
@@ -201,11 +238,17 @@ class Step:
         found = result_at(self.lineage, error.path)
         if found is None or not self.lineage.can_be_made(found.asset, found.key):
             return error
-        error.path.unlink(missing_ok=True)
+        self.view.folder.remove(error.path)
         return DataError(
             f"{error.path} was damaged: {error.reason}. It is removed, and the same command again "
             f"makes {_what(found.asset, found.key)} anew, and what is made from it."
         )
+
+    def fetched(self, asset: str, key: Key) -> Path:
+        """The file of a partition of any asset, or the folder of its files, with its content."""
+        path = self.path(asset, key)
+        self.view.folder.fetch([path])
+        return path
 
     def path(self, asset: str, key: Key) -> Path:
         """The file of a partition of any asset, or the folder of its files."""
@@ -258,7 +301,7 @@ class Step:
             with suppress(OSError):  # to be kept is nothing that must be
                 self._reuse.keep(asset.name, gone)
             for name in gone.values():
-                self.view.folder.path(asset.name, name).unlink(missing_ok=True)
+                self.view.folder.remove(self.view.folder.path(asset.name, name))
 
     def made(self, part: Part, data_version: str, content: Any = None) -> None:  # noqa: ANN401
         """Record that a partition is there.
@@ -271,9 +314,10 @@ class Step:
         self._note(part, data_version, self._describe(part, content))
 
     def _note(self, part: Part, data_version: str, described: Mapping[str, Any]) -> None:
+        self._publish(part)
         own = {
             **described,
-            "path": dg.MetadataValue.path(part.path),
+            "path": dg.MetadataValue.path(self.view.folder.address(part.path)),
             PROVENANCE: dg.MetadataValue.json(
                 {
                     "code_version": part.origin.code_version,
@@ -339,7 +383,9 @@ class Step:
                 self._reuse.remember(self.asset, self.context.run.run_id, records)
             if records and not self._sources.has(self.asset, code):
                 self._sources.keep(self.asset, code, source_below(PACKAGE, self.asset))
-        except OSError as error:
+            root = self.view.folder.root
+            self.view.folder.publish([Records(root).folder(self.asset), Sources(root).folder])
+        except (OSError, StoreError) as error:
             self.context.log.warning(f"No record is left in the folder: {error}")
 
 
@@ -373,7 +419,10 @@ def run_step(
         waits = f"Waits for another run that works in pool {pool}."
         stack.enter_context(one_at_a_time(data.locks, pool, lambda: log(waits)))
         remove_unfinished(data.folder.root / asset)
+        stack.enter_context(data.folder.using())
         try:
+            data.folder.look()  # others may have made something since this process began
+            data.folder.fetch([Records(data.root).folder(asset)])
             step = Step(context, data, describe)
             make(step)
         except DataError as error:

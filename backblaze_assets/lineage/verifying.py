@@ -15,6 +15,7 @@ from backblaze_assets.drive_stats.importer import read_report
 from backblaze_assets.drive_stats.parquet import check_columns
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.errors import DamagedError, DataError
+from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.files.origin import Origin
 from backblaze_assets.files.stamps import verify
 from backblaze_assets.film.whole import rest_of
@@ -56,11 +57,11 @@ class Damage:
         """As one line for people."""
         return f"{self.result.path}: {self.reason}. {self.remedy}"
 
-    def remove(self) -> None:
+    def remove(self, folder: DataFolder) -> None:
         """Remove the file; and with rows set aside their day, which they are made with."""
-        self.result.path.unlink(missing_ok=True)
+        folder.remove(self.result.path)
         if _is_rejects(self.result):
-            _day_of_rejects(self.result).unlink(missing_ok=True)
+            folder.remove(_day_of_rejects(self.result))
 
 
 def results(lineage: Lineage) -> list[Result]:
@@ -121,10 +122,7 @@ def damaged(lineage: Lineage, workers: int | None = None) -> tuple[int, list[Dam
         progress.work("reading results", len(todo), "files") as listener,
         ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool,
     ):
-        tasks = {
-            pool.submit(_origin, each, _crc_in_records(lineage, each)): number
-            for number, each in enumerate(todo)
-        }
+        tasks = {pool.submit(_origin, lineage, each): number for number, each in enumerate(todo)}
         try:
             for task in as_completed(tasks):
                 number = tasks.pop(task)
@@ -141,7 +139,7 @@ def look(lineage: Lineage, result: Result) -> Damage | None:
     """Read one file; say what is wrong with it, None if nothing is."""
     task: Future[Origin | None] = Future()
     try:
-        task.set_result(_origin(result, _crc_in_records(lineage, result)))
+        task.set_result(_origin(lineage, result))
     except DataError as error:
         task.set_exception(error)
     return _judged(lineage, result, task)
@@ -157,16 +155,14 @@ def _judged(lineage: Lineage, result: Result, read: Future[Origin | None]) -> Da
     return _damage(lineage, result, reason) if reason else None
 
 
-def _origin(result: Result, crc: str) -> Origin | None:
+def _origin(lineage: Lineage, result: Result) -> Origin | None:
     """What a file says of itself; None for one that says nothing.
-
-    Args:
-        result: the file.
-        crc: its CRC-32 by the records; empty where they have none.
 
     Raises:
         DataError: it is not what was written.
     """
+    lineage.view.folder.fetch([result.path])
+    crc = _crc_in_records(lineage, result)
     if _is_rejects(result):
         crc = _crc_of_rejects(result)
     elif result.path.suffix != ".srt":

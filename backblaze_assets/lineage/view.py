@@ -6,7 +6,6 @@ A command or a run works from one view. What changes in the folder meanwhile is 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 from backblaze_assets.drive_stats.archive import MOST_BYTES, Archive
 from backblaze_assets.drive_stats.quarters import next_quarter, quarter_name, quarter_of
@@ -38,15 +37,19 @@ class View:
     not_ended: list[date] = field(default_factory=list)
 
     @classmethod
-    def of(cls, root: Path, most_bytes: int = MOST_BYTES) -> "View":
+    def of(cls, folder: DataFolder, most_bytes: int = MOST_BYTES) -> "View":
         """Look at a folder; it need not exist.
 
         Args:
-            root: the data folder.
+            folder: the data folder.
             most_bytes: what the CSVs of one zip may take unpacked.
+
+        Raises:
+            StoreError: the folder is in an object store, which does not say what it has.
         """
-        folder = DataFolder(root)
-        found = survey(root, NO_INPUT, most_bytes=most_bytes)
+        folder.look()
+        found = survey(folder.root, NO_INPUT, most_bytes=most_bytes)
+        folder.fetch(found.unread())
         known = imported_days(folder)
         for quarter, archive in found.archives.items():
             known[quarter] = archive.days(quarter)

@@ -6,6 +6,7 @@ SOCKET is the number of an inherited socket that listens, PARENT the process to 
 import socket
 import sys
 
+from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.settings import Settings
 from backblaze_assets.viewer.server import serve
 
@@ -13,7 +14,13 @@ from backblaze_assets.viewer.server import serve
 def main() -> None:
     """Serve the data folder of BACKBLAZE_DATA."""
     number, parent = map(int, sys.argv[1:])
-    serve(Settings.from_environment().data, socket.socket(fileno=number), parent)
+    settings = Settings.from_environment()
+    folder = DataFolder(settings.data)
+    if settings.store:
+        from backblaze_assets.resources import Data  # brings Dagster
+
+        folder = Data.from_settings(settings).folder
+    serve(folder, socket.socket(fileno=number), parent)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backblaze_assets.drive_stats.parquet import read_table
+from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.film.render import thumbnail
 from backblaze_assets.report.pictures import ASSETS as CHARTS
 from backblaze_assets.report.pictures import picture_of
@@ -87,13 +88,13 @@ class _SafeHeaders:
         await self.app(scope, receive, send_safely)
 
 
-def viewer(root: Path) -> Starlette:
+def viewer(folder: DataFolder) -> Starlette:
     """The web application that shows a data folder.
 
     Args:
-        root: the data folder. Files may come and go while it is shown.
+        folder: the data folder. Files may come and go while it is shown.
     """
-    shown = _Viewer(ServedFiles(root))
+    shown = _Viewer(ServedFiles(folder))
     return Starlette(
         routes=[
             Route("/", shown.home),

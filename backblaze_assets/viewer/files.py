@@ -22,6 +22,9 @@ SERVED: Mapping[str, re.Pattern[str]] = {
 }
 """Names of files that can be read, by asset; a group in them is the partition's key."""
 
+_LOOKS_EVERY_S = 10
+"""Seconds after which an object store is asked anew what there is."""
+
 TABLES = ("afr_table", "survival", "daily_stats")
 """Assets that are one Parquet file a partition."""
 
@@ -31,10 +34,10 @@ class ServedFiles:
     """The files of one data folder that the viewer may read.
 
     Attributes:
-        root: the data folder.
+        folder: the data folder.
     """
 
-    root: Path
+    folder: DataFolder
 
     def find(self, asset: str, name: str) -> Path | None:
         """The file `name` of an asset; None where there is none, or it is not to be read.
@@ -45,17 +48,22 @@ class ServedFiles:
         if pattern is None or not pattern.fullmatch(name):
             return None
         try:
-            path = DataFolder(self.root).path(asset, name).resolve(strict=True)
-            inside = path.is_relative_to(self.root.resolve(strict=True))
+            named = self.folder.path(asset, name)
+            path = named.resolve(strict=True)
+            inside = path.is_relative_to(self.folder.root.resolve(strict=True))
         except (OSError, RuntimeError):  # it is not there; a link that goes round
             return None
-        return path if inside and path.is_file() else None
+        if not inside or not path.is_file():
+            return None
+        self.folder.fetch([named])
+        return path
 
     def keys(self, asset: str) -> list[str]:
         """The partition keys that an asset has files of, in order."""
         pattern = SERVED[asset]
+        self.folder.look(_LOOKS_EVERY_S)
         try:
-            with os.scandir(self.root / asset) as entries:
+            with os.scandir(self.folder.root / asset) as entries:
                 found = [pattern.fullmatch(entry.name) for entry in entries]
         except (FileNotFoundError, NotADirectoryError):
             return []

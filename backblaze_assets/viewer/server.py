@@ -7,10 +7,10 @@ import socket
 import subprocess
 import sys
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.folder import DataFolder
 
 if TYPE_CHECKING:
     import uvicorn
@@ -35,11 +35,11 @@ def listen(port: int) -> socket.socket:
         raise DataError(f"The viewer cannot have port {port}: {error.strerror}.") from error
 
 
-def serve(root: Path, listener: socket.socket, parent: int | None = None) -> None:
+def serve(folder: DataFolder, listener: socket.socket, parent: int | None = None) -> None:
     """Serve a data folder until SIGINT or SIGTERM, or until the parent process is gone.
 
     Args:
-        root: the data folder.
+        folder: the data folder.
         listener: of `listen`.
         parent: the process without which the viewer is not to run on.
     """
@@ -48,7 +48,7 @@ def serve(root: Path, listener: socket.socket, parent: int | None = None) -> Non
     from backblaze_assets.viewer.app import viewer
 
     config = uvicorn.Config(
-        viewer(root), log_level="warning", server_header=False, lifespan="off", ws="none",
+        viewer(folder), log_level="warning", server_header=False, lifespan="off", ws="none",
         timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = uvicorn.Server(config)
@@ -80,10 +80,14 @@ async def _end_with(parent: int, server: "uvicorn.Server") -> None:
     server.should_exit = True
 
 
-def start_beside(root: Path, port: int) -> "subprocess.Popen[bytes]":
+def start_beside(data: str, port: int) -> "subprocess.Popen[bytes]":
     """Start the viewer as a child of this process; it ends when this process ends.
 
     This process may put another program in its own place (exec): it stays the parent.
+
+    Args:
+        data: the data folder, or address of its store.
+        port: where it listens.
 
     Raises:
         DataError: the port is taken.
@@ -91,7 +95,7 @@ def start_beside(root: Path, port: int) -> "subprocess.Popen[bytes]":
     with listen(port) as listener:
         return subprocess.Popen(
             [sys.executable, "-m", __package__, str(listener.fileno()), str(os.getpid())],
-            env={**os.environ, "BACKBLAZE_DATA": str(root), "PYTHONSAFEPATH": "1"},
+            env={**os.environ, "BACKBLAZE_DATA": data, "PYTHONSAFEPATH": "1"},
             stdin=subprocess.DEVNULL,
             pass_fds=[listener.fileno()],
         )

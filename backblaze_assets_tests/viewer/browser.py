@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 
+from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.viewer.app import viewer
 
 
@@ -21,7 +22,7 @@ class Browser:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
 
         async def asked() -> httpx.Response:
-            transport = httpx.ASGITransport(viewer(self.root))
+            transport = httpx.ASGITransport(viewer(DataFolder(self.root)))
             async with httpx.AsyncClient(
                 transport=transport, base_url=f"http://{self.host}"
             ) as client:
