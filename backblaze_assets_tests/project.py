@@ -58,10 +58,11 @@ class Project:
 
     root: Path
     instance: dg.DagsterInstance
+    store: str = ""
 
     @property
     def data(self) -> Data:
-        return Brief(self.root)
+        return Brief(self.root, store=self.store, copy_bytes=10**12)
 
     @property
     def definitions(self) -> dg.Definitions:
@@ -143,11 +144,14 @@ def write_fleet(folder: Path, first: date = FIRST, last: date = LAST, drives: in
 
 
 @contextmanager
-def new_project(root: Path) -> Iterator[Project]:
-    """A project on a data folder, which need not exist, with records that end with it."""
+def new_project(root: Path, store: str = "") -> Iterator[Project]:
+    """A project on a data folder, which need not exist, with records that end with it.
+
+    With the address of a store the folder is a working copy of it.
+    """
     root.mkdir(parents=True, exist_ok=True)
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Project(root, instance)
+        yield Project(root, instance, store)
 
 
 @contextmanager

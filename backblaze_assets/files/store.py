@@ -117,6 +117,20 @@ class Store:
             )
             return store
 
+    def check_process(self) -> None:
+        """Refuse to go on in a process in which a request would never end.
+
+        Raises:
+            StoreError: this process was forked from one that had used a store.
+        """
+        global _used_in
+        if _used_in not in (None, os.getpid()):
+            raise StoreError(
+                f"{self.address}: this process was forked after a store had been used, and cannot "
+                "use any. Start workers before anything is read, or with `spawn`."
+            )
+        _used_in = os.getpid()
+
     def where(self, key: str) -> str:
         """The address of an object."""
         return f"{self.address}/{key}"
@@ -193,13 +207,7 @@ class Store:
     @contextmanager
     def _asking(self, what: str, key: str = "") -> Iterator[None]:
         """Turn what the library raises into an error that says where, why, and what to do."""
-        global _used_in
-        if _used_in not in (None, os.getpid()):
-            raise StoreError(
-                f"{self.where(key)}: this process was forked after the store had been used, and "
-                "cannot use it. Start workers before anything is read, or with `spawn`."
-            )
-        _used_in = os.getpid()
+        self.check_process()
         from obstore import exceptions
 
         try:

@@ -150,6 +150,7 @@ class WorkingCopy:
         Args:
             age: seconds; a look of this process that is not older is as good.
         """
+        self.store.check_process()
         if time.monotonic() - self._looked < age:
             return
         with self._looking:  # what another process finds out meanwhile is known then
