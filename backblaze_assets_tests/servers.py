@@ -1,18 +1,22 @@
-"""Postgres and Redis on this machine, started for tests and ended after them."""
+"""Postgres, Redis and an S3 store on this machine, started for tests and ended after them."""
 
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from backblaze_assets_tests.automation.test_daemon import free_port, wait_until
+from backblaze_assets_tests.s3 import BUCKET
 
 
 def program(name: str) -> str:
@@ -86,3 +90,47 @@ def redis(folder: Path) -> Iterator[str]:
     command = [server, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     with _server(command, folder, lambda: _quiet(client, "-p", port, "ping")):
         yield f"redis://127.0.0.1:{port}"
+
+
+@dataclass(frozen=True)
+class S3:
+    """A store that runs.
+
+    Attributes:
+        address: of its bucket.
+        variables: of the environment, with which it is used.
+        log: what it has been asked; see `s3.py`.
+    """
+
+    address: str
+    variables: dict[str, str]
+    log: Path
+
+    def requests(self) -> list[str]:
+        """What it has been asked: method, path, whether it was done, bytes received and sent."""
+        return self.log.read_text().splitlines()
+
+
+@contextmanager
+def s3(folder: Path, every: int = 0) -> Iterator[S3]:
+    """An empty store; each `every`th request is refused, none for 0."""
+    pytest.importorskip("obstore")
+    port = free_port()
+    log = folder / "requests"
+    command = [sys.executable, "-m", "backblaze_assets_tests.s3", str(port), str(log), str(every)]
+    url = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        try:
+            return httpx.get(url, timeout=10).is_success
+        except httpx.HTTPError:
+            return False
+
+    with _server(command, folder, answers):
+        variables = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_REGION": "us-east-1",
+        }
+        yield S3(f"s3://{BUCKET}/drive stats", variables, log)

@@ -29,9 +29,10 @@ SCHEMES = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "file")
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
-_TRIES = 6
-_PATIENCE = timedelta(seconds=60)
-"""How often, and for how long, what a store refuses for the moment is asked for again."""
+_AT_FIRST = 3
+_TRIES = 8
+_BACKOFF = {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=10)}
+"""How often what a store refuses for the moment is asked for again, a wrong address aside."""
 
 _SINGLE_PUT = 64 << 20
 """Bytes above which an object is sent in parts; it appears whole all the same."""
@@ -105,17 +106,24 @@ class Store:
         if self.address.startswith("file://"):
             Path(self.address.removeprefix("file://")).mkdir(parents=True, exist_ok=True)
             return from_url(self.address)
-        with self._asking("cannot be opened"):
-            store: ObjectStore = from_url(
-                self.address,
-                client_options={
-                    "timeout": timedelta(seconds=120),
-                    # Who writes http in the address of the store means it.
-                    "allow_http": os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"),
-                },
-                retry_config={"max_retries": _TRIES, "retry_timeout": _PATIENCE},
-            )
-            return store
+        with self._asking("cannot be reached"):
+            import obstore
+
+            # That the address is wrong, or a credential, is to be said at once.
+            obstore.list_with_delimiter(self._opened(_AT_FIRST), "-")
+            return self._opened(_TRIES)
+
+    def _opened(self, tries: int) -> "ObjectStore":
+        from obstore.store import from_url
+
+        options: Any = {
+            "timeout": timedelta(seconds=120),
+            # Who writes http in the address of the store means it.
+            "allow_http": os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"),
+        }
+        retries: Any = {"max_retries": tries, "backoff": _BACKOFF}
+        store: ObjectStore = from_url(self.address, client_options=options, retry_config=retries)
+        return store
 
     def check_process(self) -> None:
         """Refuse to go on in a process in which a request would never end.
