@@ -40,6 +40,7 @@ class Imported:
 
     Attributes:
         archive: where the rows are from.
+        stamp: what tells its files from others in their place.
         sources: SHA-256 of each zip, by its name.
         reports: of each day, in order.
         unreadable: why others could not be imported.
@@ -48,6 +49,7 @@ class Imported:
     """
 
     archive: Archive
+    stamp: str
     sources: Mapping[str, str]
     reports: list[DayReport]
     unreadable: Mapping[date, DataError]
@@ -83,7 +85,8 @@ def raw_quarter(step: Step) -> None:
             step.remove_vanished_days(part.day)
             reports = sorted([*done.values(), *imported], key=lambda report: report.day)
             seconds = time.perf_counter() - started
-            made = Imported(archive, origin.sources, reports, unreadable, len(done), seconds)
+            stamp = step.lineage.stamp(part.key)
+            made = Imported(archive, stamp, origin.sources, reports, unreadable, len(done), seconds)
             step.made(part, digest_versions(_day_versions(reports)), made)
 
 
@@ -142,7 +145,7 @@ def metadata(part: Part, made: Imported) -> Mapping[str, Any]:
         "synthetic": archive.synthetic,
         "left_out": [f"{it.name} {it.reason}" for it in archive.account(part.day)],
         UNREADABLE_DAYS: {str(day): str(error) for day, error in made.unreadable.items()},
-        STAMP: archive.stamp(part.day),
+        STAMP: made.stamp,
         SOURCES: dg.MetadataValue.json(dict(made.sources)),
         "source_bytes": sum(path.stat().st_size for path in archive.files(part.day)),
         DAY_VERSIONS: dg.MetadataValue.json(_day_versions(reports)),

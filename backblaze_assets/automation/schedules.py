@@ -33,6 +33,7 @@ def fetch_new_quarters(context: dg.OpExecutionContext, data: dg.ResourceParam[Da
     with listening(Lines(context.log.info)):
         for fetched in download(names, data.folder.root, base_url=data.url):
             context.log.info(str(fetched))
+    data.folder.publish(data.folder.root / name for name in names)
 
 
 @dg.job(description="Downloads the quarters that have been published since the newest zip.")

@@ -112,13 +112,19 @@ class Archive:
         """The files that the days of `quarter` lie in: the zip, or each CSV."""
         return sorted({self.members[day].path for day in self.days(quarter)})
 
-    def stamp(self, quarter: date) -> str:
+    def stamp(self, quarter: date, *, inodes: bool = True) -> str:
         """What tells these files from others in their place, whatever their content.
 
         It changes when a damaged zip is replaced by a whole one, whose `version` is the same.
+
+        Args:
+            quarter: first day of the quarter.
+            inodes: whether another file counts as one even if size and time are the same; these
+                are all that two machines with copies of the same files have in common.
         """
         stamps = {self.members[day].path: self.members[day].stamp for day in self.days(quarter)}
-        return digest(str(astuple(stamp)) for _, stamp in sorted(stamps.items()))
+        told = [stamp if inodes else replace(stamp, inode=0) for _, stamp in sorted(stamps.items())]
+        return digest(str(astuple(stamp)) for stamp in told)
 
     def sources(self, quarter: date) -> dict[str, str]:
         """SHA-256 of what the days of `quarter` come from, by name: one for each zip.

@@ -118,6 +118,10 @@ class DataFolder:
             return f"{self.store}/{path.relative_to(self.root).as_posix()}"
         return str(path)
 
+    def told(self, text: str) -> str:
+        """A text for people, in which what lies in a store has its address."""
+        return text.replace(str(self.root), self.store) if self.store else text
+
     @property
     def _copy(self) -> "WorkingCopy | None":
         return _working_copy(self.root, self.store, self.no_input) if self.store else None

@@ -198,6 +198,13 @@ class Store:
                 result = obstore.put(self._store, key, path)
         return str(result["e_tag"])
 
+    def head(self, key: str) -> Object:
+        """What the store has under a key."""
+        import obstore
+
+        with self._asking("cannot be read", key):
+            return _object(obstore.head(self._store, key))
+
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; it is no error if one is not there."""
         import obstore

@@ -141,12 +141,14 @@ class Lineage:
         inputs = self.inputs(asset, key)
         parts = [text for name in sorted(inputs) for text in (name, inputs[name])]
         if Source.ZIP in GRAPH[asset].sources:
-            parts.append(self._stamp(key))
+            parts.append(self.stamp(key))
         return digest([code_version(asset), *parts])
 
-    def _stamp(self, key: Key) -> str:
+    def stamp(self, key: Key) -> str:
+        """What tells the zip of a quarter from others in its place; ABSENT where there is none."""
         archive = self.view.archives.get(day_of(key))
-        return archive.stamp(day_of(key)) if archive else ABSENT
+        shared = bool(self.view.folder.store)
+        return archive.stamp(day_of(key), inodes=not shared) if archive else ABSENT
 
     # How partitions stand
 
@@ -200,7 +202,7 @@ class Lineage:
         code = code_version(made.asset)
         changed = [Cause("code", made.code_version, code)] if made.code_version != code else []
         if made.metadata.get(UNREADABLE_DAYS):
-            stamps = made.metadata[STAMP], self._stamp(made.partition)
+            stamps = made.metadata[STAMP], self.stamp(made.partition)
             changed += [Cause(Source.ZIP.value, *stamps)] if stamps[0] != stamps[1] else []
         names = sorted({*made.inputs, *now})
         versions = [(name, made.inputs.get(name, ABSENT), now.get(name, ABSENT)) for name in names]

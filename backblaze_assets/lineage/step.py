@@ -358,7 +358,8 @@ class Step:
                     self.asset, metadata=own | shared | own, partition=key
                 )
                 self.context.log_event(event)
-            raise dg.Failure(_complaint(self.asset, self._failed), allow_retries=False)
+            told = self.view.folder.told(_complaint(self.asset, self._failed))
+            raise dg.Failure(told, allow_retries=False)
         versions = {str(key): data_version for key, (data_version, _) in self._made.items()}
         whole: dict[str, Any] = {}
         for key, (_, own) in self._made.items():
@@ -426,7 +427,7 @@ def run_step(
             step = Step(context, data, describe)
             make(step)
         except DataError as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
+            raise dg.Failure(data.folder.told(str(error)), allow_retries=False) from error
         except pl.exceptions.PanicException as error:  # which passes by whoever catches errors
             raise RuntimeError(f"Polars: {error}") from error
         return step.result()

@@ -425,6 +425,24 @@ def test_every_request_can_be_run_as_the_daemon_does(project):
     assert json.loads(data.cursor)["seen"]
 
 
+@pytest.mark.slow
+def test_a_zip_that_comes_into_a_store_is_noticed(tmp_path, monkeypatch):
+    pytest.importorskip("obstore")
+    monkeypatch.setattr(keep_up_to_date, "_is_edited", lambda _: False)
+    there = tmp_path / "there"
+    there.mkdir()
+    with new_project(tmp_path / "here", f"file://{there}") as project:
+        ticks = Ticks(project)
+        assert ticks.tick() == []
+        assert "There are no zips" in ticks.message
+        write_fleet(tmp_path / "zips")
+        (tmp_path / "zips/data_2013.zip").rename(there / "data_2013.zip")
+        (request,) = ticks.tick()
+        assert names(request) == QUARTERLY
+        assert ticks.run(request).success
+        assert (there / f"drive_lifetimes/{Q3}/drives.parquet").is_file()
+
+
 # Downloads
 
 

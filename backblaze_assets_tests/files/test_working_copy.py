@@ -220,6 +220,18 @@ def test_a_zip_tells_its_days_without_its_content(copy, there, requests):
     assert [key for _, key in requests[asked:]] == ["data_2013.zip"]
 
 
+def test_the_time_of_an_input_is_the_same_on_all_machines(copy, other):
+    """It tells a zip from another one in its place."""
+    copy.look()
+    os.utime(write(copy.root / "data_2013.zip", b"zip" * 100), (1, 1))
+    copy.publish([copy.root / "data_2013.zip"])
+    other.look()
+    times = {(each.root / "data_2013.zip").stat().st_mtime_ns for each in (copy, other)}
+    assert len(times) == 1
+    copy.look()
+    assert (copy.root / "data_2013.zip").read_bytes() == b"zip" * 100
+
+
 def test_a_zip_in_many_pieces_is_the_same(copy, there, monkeypatch):
     monkeypatch.setattr("backblaze_assets.files.working_copy._PIECE", 1000)
     write(there / "data_2013.zip", os.urandom(10_500))
