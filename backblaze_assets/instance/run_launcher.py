@@ -6,7 +6,6 @@ learns of it, whichever command had started the run. Where the installed Dagster
 checks, this is Dagster's own launcher, and only the command line ends such runs.
 """
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,8 @@ import dagster as dg
 
 # Without this class there is no launcher to build on; dagster.yaml can name no other.
 from dagster._core.launcher import DefaultRunLauncher
+
+from backblaze_assets.files.atomic import is_alive
 
 try:
     from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
@@ -60,7 +61,7 @@ def worker_pid(instance: dg.DagsterInstance, run_id: str) -> int | None:
 def dead_worker(instance: dg.DagsterInstance, run_id: str) -> int | None:
     """The process that worked on a run and is gone; None if it is there, or has not said so."""
     pid = worker_pid(instance, run_id)
-    return pid if pid is not None and not _is_alive(pid) else None
+    return pid if pid is not None and not is_alive(pid) else None
 
 
 def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
@@ -80,15 +81,3 @@ def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
             instance.report_run_failed(run, f"The run was killed: process {pid} is gone.")
             dead.append(run.run_id)
     return dead
-
-
-def _is_alive(pid: int) -> bool:
-    if os.name == "nt":
-        return True  # There, signal 0 is not a question.
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
