@@ -29,6 +29,7 @@ class Data:
         viewer_port: where the viewer is to listen that the UI's pictures and links lead to, if any.
         keep_bytes: the most to keep of results that newer ones have replaced.
         most_bytes: what the CSVs of one zip may take unpacked.
+        days_per_run: about how many days one run works on where that can be divided; None for all.
     """
 
     root: Path
@@ -38,6 +39,7 @@ class Data:
     viewer_port: int | None = None
     keep_bytes: int = 2_000_000_000
     most_bytes: int = MOST_BYTES
+    days_per_run: int | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Data":
@@ -50,6 +52,7 @@ class Data:
             settings.viewer_port,
             round(settings.keep_gb * 1e9),
             settings.zip_limit * GIGABYTE,
+            settings.days_per_run,
         )
 
     @property
