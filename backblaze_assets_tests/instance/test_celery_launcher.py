@@ -52,24 +52,32 @@ def worker(folder: Path, address: str) -> Iterator["subprocess.Popen[bytes]"]:
 @pytest.mark.slow
 def test_worker_at_work_ended_and_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backblaze_assets.instance.celery_launcher.PATIENCE_S", (3, 10))
-    with redis(tmp_path) as address:
+    with redis(tmp_path) as address, dg.DagsterInstance.ephemeral() as instance:
         launcher = WatchfulCeleryRunLauncher("dagster", f"{address}/0", f"{address}/1")
+        launcher.register_instance(instance)
         app = Celery(broker=f"{address}/0", backend=f"{address}/1")
 
         def sent(flag: str) -> dg.DagsterRun:
             task = app.send_task("wait_for", [str(tmp_path / flag)])
-            return dg.DagsterRun("job", tags={DAGSTER_CELERY_TASK_ID_TAG: task.id})
+            tags = {DAGSTER_CELERY_TASK_ID_TAG: task.id}
+            run = dg.DagsterRun("job", tags=tags, status=dg.DagsterRunStatus.STARTED)
+            return instance.add_run(run)
 
         def health(run: dg.DagsterRun) -> WorkerStatus:
             return launcher.check_run_worker_health(run).status
 
-        assert health(dg.DagsterRun("job")) is WorkerStatus.UNKNOWN
+        # Of a command line that uses the same records.
+        assert health(dg.DagsterRun("job")) is WorkerStatus.RUNNING
         first = sent("end")
         assert health(first) is WorkerStatus.UNKNOWN  # nobody has taken it yet
         with worker(tmp_path, address) as process:
             wait_until(lambda: health(first) is WorkerStatus.RUNNING, 90)
             (tmp_path / "end").touch()
-            wait_until(lambda: health(first) is WorkerStatus.SUCCESS, 60)
+            # The records say that the run goes on, and its task has ended.
+            wait_until(lambda: health(first) is WorkerStatus.FAILED, 60)
+            assert "has ended" in str(launcher.check_run_worker_health(first).msg)
+            instance.report_run_failed(first)
+            assert health(first) is WorkerStatus.SUCCESS  # nothing more is to be done
             killed = sent("never")
             wait_until(lambda: health(killed) is WorkerStatus.RUNNING, 60)
             os.killpg(process.pid, signal.SIGKILL)
