@@ -15,10 +15,15 @@ import pytest
 from backblaze_assets_tests.automation.test_daemon import free_port, wait_until
 
 
-def program(name: str) -> str:
-    """Where a server's program is, also where Debian keeps it; where it is not, skip the test."""
+def installed(name: str) -> str | None:
+    """Where a server's program is, also where Debian keeps it; None if it is not."""
     places = [str(path) for path in Path("/usr/lib/postgresql").glob("*/bin")]
-    found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(places))
+    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(places))
+
+
+def program(name: str) -> str:
+    """Where a server's program is; where it is not, skip the test."""
+    found = installed(name)
     if found is None:
         pytest.skip(f"{name} is not installed")
     return found

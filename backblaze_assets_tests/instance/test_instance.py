@@ -222,3 +222,63 @@ def _mappings(value: object) -> list[dict[str, object]]:
 
 @dg.asset
 def trivial() -> None: ...
+
+
+PASSWORD = {"username": "u", "password": "p", "hostname": "h", "db_name": "d"}
+ON_A_SERVER = {
+    "no settings of a storage": ({}, False),
+    "SQLite of Dagster": ({"storage": {"sqlite": {"base_dir": "/postgres"}}}, False),
+    "SQLite of this project": (
+        {
+            "storage": {
+                "custom": {
+                    "module": "backblaze_assets.instance.storage",
+                    "class": "Storage",
+                    "config": {"base_dir": "/postgres"},
+                }
+            }
+        },
+        False,
+    ),
+    "Postgres of Dagster": ({"storage": {"postgres": {"postgres_db": PASSWORD}}}, True),
+    "Postgres of this project": (
+        {
+            "storage": {
+                "custom": {
+                    "module": "backblaze_assets.instance.postgres_storage",
+                    "class": "Storage",
+                    "config": {"postgres_url": "postgresql://u:p@h/d"},
+                }
+            }
+        },
+        True,
+    ),
+    "three storages": (
+        {
+            kind: {
+                "module": "dagster_postgres",
+                "class": name,
+                "config": {"postgres_db": PASSWORD},
+            }
+            for kind, name in {
+                "run_storage": "PostgresRunStorage",
+                "event_log_storage": "PostgresEventLogStorage",
+                "schedule_storage": "PostgresScheduleStorage",
+            }.items()
+        },
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ON_A_SERVER)
+def test_where_the_records_are_is_told_by_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    settings, expected = ON_A_SERVER[name]
+    text = "# no postgres here\n" + yaml.safe_dump(settings)
+    (tmp_path / "dagster.yaml").write_text(text, encoding="utf-8")
+    assert not opening._is_on_a_server(tmp_path)  # whatever lies there is not the user's
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    assert opening._is_on_a_server(tmp_path) is expected
+    assert not list(tmp_path.rglob("*.db"))  # and nothing is made by asking
