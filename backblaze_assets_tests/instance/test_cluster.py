@@ -1,7 +1,6 @@
 """The real thing, as in `deploy/`: a daemon and two Celery workers, one of which is killed."""
 
 import shutil
-from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -9,12 +8,11 @@ import pytest
 
 from backblaze_assets.graph import GRAPH
 from backblaze_assets.lineage.status import Status
+from backblaze_assets.resources import Data
+from backblaze_assets.work.locks import one_at_a_time
 from backblaze_assets_tests.automation.test_daemon import wait_until
 from backblaze_assets_tests.cluster import Cluster, cluster, results
-from backblaze_assets_tests.project import START, Brief, kept_project, write_fleet
-
-FIRST, LAST = date(2013, 6, 25), date(2013, 10, 5)
-"""A whole quarter and a few days around it."""
+from backblaze_assets_tests.project import Q3, START, Brief, Project
 
 
 def is_whole(data: Path, instance: dg.DagsterInstance) -> bool:
@@ -29,32 +27,31 @@ def is_whole(data: Path, instance: dg.DagsterInstance) -> bool:
     )
 
 
-def kill_at_work(running: Cluster, data: Path) -> tuple[dg.DagsterRun, str]:
-    """Kill the worker that draws the frames of the longest quarter, once some are there."""
-    whole = "2013-07-01"
+def kill_at_work(running: Cluster, asset: str, key: str) -> tuple[dg.DagsterRun, str]:
+    """Kill the worker that makes a partition of an asset, with all its processes."""
     found: list[dg.DagsterRun] = []
 
     def is_at_work() -> bool:
-        if len(list((data / "frames").glob("2013-07-*.jpg"))) < 3:
-            return False
-        found[:] = [it for it in running.started("frames") if it.tags[START] == whole]
-        return True
+        found[:] = [it for it in running.started(asset) if it.tags[START] == key]
+        return bool(found)
 
-    wait_until(is_at_work, 240, pause=0.02)
+    wait_until(is_at_work, 300, pause=0.2)
     worker = running.worker_of(found[0])
     running.kill(worker)
     return found[0], worker
 
 
 @pytest.mark.slow
-def test_a_film_made_by_two_workers_of_which_one_is_killed(tmp_path: Path) -> None:
-    alone, shared = tmp_path / "alone", tmp_path / "shared"
-    write_fleet(alone, FIRST, LAST)
-    shutil.copytree(alone, shared)
-    with kept_project(alone) as project:
-        project.update()
+def test_everything_arrives_though_one_of_two_workers_is_killed(
+    tmp_path: Path, built: Project
+) -> None:
+    shared = tmp_path / "data"
+    shared.mkdir()
+    shutil.copy(built.file("data_2013.zip"), shared)
     with cluster(tmp_path, shared, BACKBLAZE_DAYS_PER_RUN=91) as running:
-        killed, worker = kill_at_work(running, shared)
+        # The step has begun, and goes on only when this is over.
+        with one_at_a_time(Data(shared).locks, f"render-{Q3}", pytest.fail):
+            killed, worker = kill_at_work(running, "frames", Q3)
 
         def is_noticed() -> bool:
             run = running.instance.get_run_by_id(killed.run_id)
@@ -62,12 +59,10 @@ def test_a_film_made_by_two_workers_of_which_one_is_killed(tmp_path: Path) -> No
 
         wait_until(is_noticed, 60)
         wait_until(lambda: running.is_idle() and is_whole(shared, running.instance), 400, pause=1)
-        runs = running.runs()
-        others = {run.status for run in runs if run.run_id != killed.run_id}
-        assert others == {dg.DagsterRunStatus.SUCCESS}
+        runs = [run for run in running.runs() if run.run_id != killed.run_id]
+        assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
         (again,) = [run for run in runs if run.parent_run_id == killed.run_id]
         assert running.worker_of(again) != worker
-        workers = {running.worker_of(run) for run in runs if run.run_id != killed.run_id}
-        assert workers == {"w1", "w2"}
-    assert results(shared) == results(alone)
+        assert {running.worker_of(run) for run in runs} == {"w1", "w2"}
+    assert results(shared) == results(built.root)
     assert not list(shared.rglob(".tmp-*"))
