@@ -132,9 +132,12 @@ def _started(
 
 def _end(processes: Mapping[str, "subprocess.Popen[bytes]"]) -> None:
     for process in processes.values():
+        process.terminate()
+    for process in processes.values():
+        with suppress(subprocess.TimeoutExpired):  # it has been asked
+            process.wait(10)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    for process in processes.values():
         process.wait(30)
 
 

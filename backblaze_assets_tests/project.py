@@ -18,7 +18,7 @@ from backblaze_assets.definitions import build_definitions
 from backblaze_assets.drive_stats.demo import write_zips
 from backblaze_assets.drive_stats.importer import REPORT_KEY
 from backblaze_assets.drive_stats.parquet import read_extra, read_origin, write_parquet
-from backblaze_assets.files.atomic import unfinished_path
+from backblaze_assets.files.atomic import this_process
 from backblaze_assets.film.style import Style
 from backblaze_assets.graph import GRAPH
 from backblaze_assets.lineage.status import Lineage, Status
@@ -224,7 +224,7 @@ def everything_built(factory: pytest.TempPathFactory) -> Path:
 
 def left(path: Path) -> Path:
     """Where a process that is dead has begun what was to become `path`."""
-    machine = unfinished_path(path).name.split("-")[1]
+    machine = this_process().partition("-")[0]
     return path.with_name(f".tmp-{machine}-{NOBODYS_PROCESS:x}-12345678-{path.name}")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 ABANDONED_S = 86_400
 """Seconds after which what another machine has begun and not touched since counts as left by it."""
 
-_UNFINISHED = re.compile(r"\.tmp-(?P<machine>[0-9a-f]{6})-(?P<process>[0-9a-f]+)-[0-9a-f]{8}-")
+_UNFINISHED = re.compile(r"\.tmp-(?P<process>[0-9a-f]{6}-[0-9a-f]+)-[0-9a-f]{8}-")
 
 
 @contextmanager
@@ -91,8 +91,18 @@ def remove(path: Path) -> None:
 
 def unfinished_path(path: Path) -> Path:
     """Where this process may begin what is to become `path`; the name says whose it is."""
-    own = f"{_machine()}-{os.getpid():x}-{uuid.uuid4().hex[:8]}"
-    return path.with_name(f".tmp-{own}-{path.name}")
+    return path.with_name(f".tmp-{this_process()}-{uuid.uuid4().hex[:8]}-{path.name}")
+
+
+def this_process() -> str:
+    """A name for this process that tells it from those of other machines."""
+    return f"{_machine()}-{os.getpid():x}"
+
+
+def is_gone(process: str) -> bool:
+    """Whether a process of such a name was one of this machine, and has ended."""
+    machine, _, number = process.partition("-")
+    return machine == _machine() and not is_alive(int(number, 16))
 
 
 def finished_name(path: Path) -> str:
@@ -107,7 +117,7 @@ def is_left(path: Path) -> bool:
     new process has the number of the old one.
     """
     named = _UNFINISHED.match(path.name)
-    if named and named["machine"] == _machine() and not is_alive(int(named["process"], 16)):
+    if named and is_gone(named["process"]):
         return True
     try:
         return time.time() - path.stat().st_mtime > ABANDONED_S

@@ -16,6 +16,8 @@ from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
+from backblaze_assets.instance.run_launcher import is_of_dead_command
+
 PATIENCE_S = (2, 4, 8)
 """Seconds to wait for a worker's answer, at each attempt: a busy network is not a dead worker."""
 
@@ -26,6 +28,8 @@ class WatchfulCeleryRunLauncher(CeleryRunLauncher):
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Whether somebody works on a started run, as far as can be known."""
         task_id = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
+        if is_of_dead_command(run):
+            return CheckRunHealthResult(WorkerStatus.FAILED, "the command line was killed")
         if task_id is None:  # of a command line, or handed to Celery this moment
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         health = super().check_run_worker_health(run)

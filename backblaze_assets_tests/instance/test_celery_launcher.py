@@ -14,8 +14,11 @@ from celery import Celery
 from dagster._core.launcher import WorkerStatus
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
+from backblaze_assets.files.atomic import this_process
 from backblaze_assets.instance.celery_launcher import WatchfulCeleryRunLauncher
+from backblaze_assets.instance.run_launcher import COMMAND
 from backblaze_assets_tests.automation.test_daemon import wait_until
+from backblaze_assets_tests.project import NOBODYS_PROCESS
 from backblaze_assets_tests.servers import redis
 
 APP = """
@@ -68,6 +71,12 @@ def test_worker_at_work_ended_and_killed(tmp_path: Path, monkeypatch: pytest.Mon
 
         # Of a command line that uses the same records.
         assert health(dg.DagsterRun("job")) is WorkerStatus.RUNNING
+        for process, expected in (
+            (this_process(), WorkerStatus.RUNNING),
+            (f"{this_process().partition('-')[0]}-{NOBODYS_PROCESS:x}", WorkerStatus.FAILED),
+            (f"zzzzzz-{NOBODYS_PROCESS:x}", WorkerStatus.RUNNING),  # elsewhere
+        ):
+            assert health(dg.DagsterRun("job", tags={COMMAND: process})) is expected
         first = sent("end")
         assert health(first) is WorkerStatus.UNKNOWN  # nobody has taken it yet
         with worker(tmp_path, address) as process:

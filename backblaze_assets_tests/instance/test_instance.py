@@ -13,6 +13,7 @@ from dagster._core.launcher import WorkerStatus
 from dotenv import dotenv_values
 
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.atomic import this_process
 from backblaze_assets.instance import opening
 from backblaze_assets.instance.event_log import BatchedEventLog
 from backblaze_assets.instance.opening import (
@@ -23,7 +24,8 @@ from backblaze_assets.instance.opening import (
     settings_file,
 )
 from backblaze_assets.instance.records import latest_materializations
-from backblaze_assets.instance.run_launcher import LocalRunLauncher, fail_dead_runs
+from backblaze_assets.instance.run_launcher import COMMAND, LocalRunLauncher, fail_dead_runs
+from backblaze_assets_tests.project import NOBODYS_PROCESS
 from backblaze_assets_tests.real_data import REPOSITORY
 
 pytestmark = [
@@ -199,8 +201,12 @@ def test_run_monitoring_learns_whether_the_process_is_there(tmp_path: Path, gone
 @pytest.mark.slow
 def test_runs_of_another_launcher_are_left_alone(gone: int) -> None:
     with dg.instance_for_test() as instance:
-        started_run(instance, gone)
+        other = started_run(instance, gone)
         assert fail_dead_runs(instance) == []
+        # Unless a command line of this machine had it.
+        machine = this_process().partition("-")[0]
+        instance.add_run_tags(other, {COMMAND: f"{machine}-{NOBODYS_PROCESS:x}"})
+        assert fail_dead_runs(instance) == [other]
 
 
 def started_run(instance: dg.DagsterInstance, pid: int) -> str:
