@@ -19,7 +19,7 @@ def build_definitions(data: Data, settings: Settings) -> dg.Definitions:
     """
     calendar = data.view.calendar if data.view.calendar.quarters else published_history()
     return dg.Definitions(
-        assets=build_assets(calendar),
+        assets=build_assets(calendar, data.days_per_run),
         asset_checks=build_checks(calendar),
         sensors=[keep_up_to_date_sensor(data, settings.port)],
         schedules=[

@@ -121,6 +121,12 @@ class Asset:
     errors: tuple[str, ...] = ()
     kinds: frozenset[str] = frozenset({"parquet", "polars"})
 
+    @property
+    def is_divisible(self) -> bool:
+        """Whether several runs may share its partitions: none needs another, and all are work."""
+        work = self.pool is not None or self.partitioning is DAYS
+        return work and self.partitioning is not NONE and self.name not in self.reads
+
 
 def _graph(*assets: Asset) -> dict[str, Asset]:
     return {asset.name: asset for asset in assets}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from functools import cached_property
+from itertools import groupby, pairwise
 
 import dagster as dg
 
@@ -168,6 +169,39 @@ def unbroken(keys: Sequence[Key], wanted: Sequence[Key]) -> list[list[Key]]:
             pieces.append([key])
         at = position[key]
     return pieces
+
+
+def quarters_per_run(days_per_run: int) -> int:
+    """How many quarters come closest to this many days, at least one."""
+    return max(1, round(days_per_run / _DAYS_OF_A_QUARTER))
+
+
+_DAYS_OF_A_QUARTER = 91.3
+
+
+def portions(partitioning: Partitioning, keys: Sequence[Key], days_per_run: int) -> list[list[Key]]:
+    """`keys`, in order, in portions of about so many days.
+
+    Each is some whole quarters, or a part of one: what is read of a quarter is read for one portion
+    or for few.
+    """
+    if partitioning is Partitioning.NONE:
+        return [list(keys)]
+    quarters = [list(group) for _, group in groupby(keys, lambda key: quarter_of(day_of(key)))]
+    if days_per_run < _DAYS_OF_A_QUARTER / 1.5 and partitioning is Partitioning.DAYS:
+        return [part for days in quarters for part in _parts(days, round(len(days) / days_per_run))]
+    count = quarters_per_run(days_per_run)
+    return [
+        [key for quarter in quarters[start : start + count] for key in quarter]
+        for start in range(0, len(quarters), count)
+    ]
+
+
+def _parts(keys: Sequence[Key], count: int) -> list[list[Key]]:
+    """`keys` in so many parts of about the same length, none empty."""
+    count = min(max(count, 1), len(keys))
+    cuts = [len(keys) * n // count for n in range(count + 1)]
+    return [list(keys[start:end]) for start, end in pairwise(cuts)]
 
 
 def range_tags(keys: Sequence[Key]) -> dict[str, str]:

@@ -31,6 +31,7 @@ class Data:
         viewer_port: where the viewer is to listen that the UI's pictures and links lead to, if any.
         keep_bytes: the most to keep of results that newer ones have replaced.
         most_bytes: what the CSVs of one zip may take unpacked.
+        days_per_run: about how many days one run works on where that can be divided; None for all.
     """
 
     root: Path
@@ -40,6 +41,7 @@ class Data:
     viewer_port: int | None = None
     keep_bytes: int = 2_000_000_000
     most_bytes: int = MOST_BYTES
+    days_per_run: int | None = None
     store: str = ""
     copy_bytes: int = 0
 
@@ -55,6 +57,7 @@ class Data:
             # A store keeps what it is told to keep, and everything costs there.
             0 if settings.store else round(settings.keep_gb * 1e9),
             settings.zip_limit * GIGABYTE,
+            settings.days_per_run,
             settings.store,
             round(settings.copy_gb * 1e9),
         )

@@ -4,6 +4,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import overload
 
 from backblaze_assets.drive_stats.archive import BASE_URL, GIGABYTE, MOST_BYTES
 from backblaze_assets.errors import DataError
@@ -33,6 +34,9 @@ class Settings:
         zip_limit: gigabytes that the CSVs of one zip may take unpacked; BACKBLAZE_ZIP_LIMIT.
         partitions_per_tick: how many partitions the nightly schedule asks for at a time;
             BACKBLAZE_PARTITIONS_PER_TICK.
+        days_per_run: about how many days one run of the automation or of a backfill works on, where
+            an asset's partitions can be made independently, or None for all in one;
+            BACKBLAZE_DAYS_PER_RUN.
         port: where the UI listens, so that the sensor can have new partitions shown there;
             BACKBLAZE_PORT.
         viewer_port: where the viewer listens, which pictures and links in the UI lead to, or None
@@ -53,6 +57,7 @@ class Settings:
     log_days: int = 90
     zip_limit: int = MOST_BYTES // GIGABYTE
     partitions_per_tick: int = 1000
+    days_per_run: int | None = None
     port: int = 3000
     viewer_port: int | None = 3001
 
@@ -86,6 +91,7 @@ class Settings:
             log_days=_count("BACKBLAZE_LOG_DAYS", 90),
             zip_limit=_count("BACKBLAZE_ZIP_LIMIT", MOST_BYTES // GIGABYTE),
             partitions_per_tick=_count("BACKBLAZE_PARTITIONS_PER_TICK", 1000),
+            days_per_run=_count("BACKBLAZE_DAYS_PER_RUN", None),
             port=_count("BACKBLAZE_PORT", 3000),
             viewer_port=None
             if os.environ.get("BACKBLAZE_VIEWER_PORT") == "off"
@@ -107,9 +113,15 @@ def _switch(name: str) -> bool:
     return text == "on"
 
 
-def _count(name: str, default: int) -> int:
+@overload
+def _count(name: str, default: int) -> int: ...
+@overload
+def _count(name: str, default: None) -> int | None: ...
+def _count(name: str, default: int | None) -> int | None:
     """A variable that is a number of at least 1."""
-    text = os.environ.get(name) or str(default)
+    text = os.environ.get(name)
+    if not text:
+        return default
     if not (text.isdecimal() and int(text) > 0):
         raise DataError(f"{name} is {text!r}; it can be a number of at least 1.")
     return int(text)

@@ -18,6 +18,7 @@ from backblaze_assets.definitions import build_definitions
 from backblaze_assets.drive_stats.demo import write_zips
 from backblaze_assets.drive_stats.importer import REPORT_KEY
 from backblaze_assets.drive_stats.parquet import read_extra, read_origin, write_parquet
+from backblaze_assets.files.atomic import this_process
 from backblaze_assets.film.style import Style
 from backblaze_assets.graph import GRAPH
 from backblaze_assets.lineage.status import Lineage, Status
@@ -37,6 +38,9 @@ FRAMES_AROUND = (4 + 1 + 8) * 60
 START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 """Tags of a run over a range, as Dagster's command line and UI set them."""
 
+
+NOBODYS_PROCESS = 2**31 - 1
+"""The number of a process that no system has given."""
 
 TITLE, CLOSING, END_CARD = 3, 4, 5
 """Frames of each in the film of a test."""
@@ -220,6 +224,12 @@ def everything_built(factory: pytest.TempPathFactory) -> Path:
             project.update()
 
     return made_once(factory, "everything", make)
+
+
+def left(path: Path) -> Path:
+    """Where a process that is dead has begun what was to become `path`."""
+    machine = this_process().partition("-")[0]
+    return path.with_name(f".tmp-{machine}-{NOBODYS_PROCESS:x}-12345678-{path.name}")
 
 
 def spoil(path: Path, day: date) -> None:

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -19,10 +19,15 @@ from backblaze_assets_tests.automation.test_daemon import free_port, wait_until
 from backblaze_assets_tests.s3 import BUCKET
 
 
-def program(name: str) -> str:
-    """Where a server's program is, also where Debian keeps it; where it is not, skip the test."""
+def installed(name: str) -> str | None:
+    """Where a server's program is, also where Debian keeps it; None if it is not."""
     places = [str(path) for path in Path("/usr/lib/postgresql").glob("*/bin")]
-    found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(places))
+    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(places))
+
+
+def program(name: str) -> str:
+    """Where a server's program is; where it is not, skip the test."""
+    found = installed(name)
     if found is None:
         pytest.skip(f"{name} is not installed")
     return found
@@ -31,7 +36,7 @@ def program(name: str) -> str:
 @contextmanager
 def _server(
     command: Sequence[str], folder: Path, answers: Callable[[], bool], user: str | None = None
-) -> Iterator[None]:
+) -> Iterator["subprocess.Popen[bytes]"]:
     """A server that runs inside the block."""
     with (
         (folder / "server.log").open("w") as log,
@@ -44,7 +49,7 @@ def _server(
 
         try:
             wait_until(ready, 60, pause=0.1)
-            yield
+            yield server
         finally:
             server.send_signal(signal.SIGINT)  # for Postgres: without waiting for its clients
             try:
@@ -57,29 +62,76 @@ def _quiet(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
 
 
+@dataclass
+class Postgres:
+    """A server of Postgres with an empty database, below a folder; it listens on a socket there.
+
+    Attributes:
+        folder: its own.
+        user: as whom it runs; None for who runs the tests.
+    """
+
+    folder: Path
+    user: str | None
+    _server: ExitStack = field(default_factory=ExitStack)
+    _process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        """The address of the database, without a port."""
+        return f"postgresql://test@/postgres?host={self.folder}"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        data, here = str(self.folder / "data"), str(self.folder)
+        command = [program("postgres"), "-D", data, "-k", here, "-c", "listen_addresses="]
+        command += ["-c", "fsync=off"]
+        asked = (program("pg_isready"), "-h", here, "-U", "test", "-d", "postgres")
+        running = _server(command, self.folder, lambda: _quiet(*asked), self.user)
+        self._process = self._server.enter_context(running)
+
+    def crash(self) -> None:
+        """End it at once, as a kill does: what was not committed is lost."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(30)
+        self._server.close()
+
+    def stop(self) -> None:
+        """End it."""
+        self._server.close()
+
+
 @contextmanager
 def postgres() -> Iterator[str]:
-    """The address of an empty database, without a port: it listens on a socket in a folder."""
-    initdb, server, ready = program("initdb"), program("postgres"), program("pg_isready")
+    """The address of an empty database, without a port."""
+    with postgres_server() as server:
+        yield server.url
+
+
+@contextmanager
+def postgres_server() -> Iterator[Postgres]:
+    """A running server, which a test may let crash and start again."""
+    initdb = program("initdb")
     user = None
     if os.geteuid() == 0:  # whom Postgres refuses
         names = {entry.pw_name for entry in pwd.getpwall()}
         user = "postgres" if "postgres" in names else "nobody"
     # The path of a socket may have 107 characters, fewer than pytest's folders may need.
     with tempfile.TemporaryDirectory(prefix="pg-") as name:
-        folder = Path(name)
         if user is not None:
-            shutil.chown(folder, user)
+            shutil.chown(name, user)
         made = ["-A", "trust", "-U", "test", "--no-sync", "-E", "UTF8", "--locale=C"]
         subprocess.run(
             [initdb, "-D", name + "/data", *made],
             user=user, cwd=name, check=True, capture_output=True,
         )  # fmt: skip
-        command = [server, "-D", name + "/data", "-k", name, "-c", "listen_addresses="]
-        command += ["-c", "fsync=off"]
-        asked = (ready, "-h", name, "-U", "test", "-d", "postgres")
-        with _server(command, folder, lambda: _quiet(*asked), user):
-            yield f"postgresql://test@/postgres?host={name}"
+        server = Postgres(Path(name), user)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from backblaze_assets.definitions import build_definitions, published_history
 from backblaze_assets.drive_stats.quarters import days_of, quarter_of
 from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.lineage.view import View
-from backblaze_assets.partitions import Calendar, Partitioning, range_tags, unbroken
+from backblaze_assets.partitions import Calendar, Partitioning, portions, range_tags, unbroken
 from backblaze_assets.resources import Data
 from backblaze_assets.settings import Settings
 from backblaze_assets_tests.drive_stats.zips import csv, row, write_zip
@@ -169,3 +169,30 @@ def test_tags_of_a_range_are_those_of_dagster():
         "dagster/asset_partition_range_end": "2013-07-01",
     }
     assert range_tags([None]) == {}
+
+
+@given(calendar=calendars(), days=st.integers(1, 400), what=st.sampled_from([QUARTERS, DAYS]))
+def test_portions_have_every_key_once_and_end_with_quarters_where_they_are_longer(
+    calendar, days, what
+):
+    keys = calendar.keys(what)
+    parts = portions(what, keys, days)
+    assert [key for part in parts for key in part] == keys
+    assert all(parts)
+    quarters = [{quarter_of(date.fromisoformat(str(key))) for key in part} for part in parts]
+    if days >= 70:  # whole quarters, none in two portions
+        assert sum(map(len, quarters)) == len(set[date]().union(*quarters))
+        assert max(map(len, quarters), default=0) <= max(1, round(days / 91.3))
+    elif what is DAYS:  # parts of one quarter, of about the length that was asked for
+        assert all(len(it) == 1 for it in quarters)
+        assert max(map(len, parts), default=0) <= 1.5 * days + 1
+    else:
+        assert all(len(part) == 1 for part in parts)
+
+
+def test_portions_of_published_history():
+    keys = Calendar.published(date(2026, 4, 1)).keys(DAYS)
+    sizes = [len(part) for part in portions(DAYS, keys, 91)]
+    assert len(sizes) == 53
+    assert set(sizes) <= {82, 90, 91, 92}
+    assert {len(part) for part in portions(DAYS, keys, 30)} <= {27, 28, 30, 31}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from backblaze_assets.definitions import build_definitions
 from backblaze_assets.errors import DataError
 from backblaze_assets.resources import Data
 from backblaze_assets.settings import Settings
@@ -31,4 +32,27 @@ def test_a_zip_beyond_the_limit_is_named_with_the_setting(tmp_path, monkeypatch)
 def test_a_limit_that_is_none_is_refused(monkeypatch, text):
     monkeypatch.setenv("BACKBLAZE_ZIP_LIMIT", text)
     with pytest.raises(DataError, match="BACKBLAZE_ZIP_LIMIT"):
+        Settings.from_environment()
+
+
+def test_work_is_divided_when_that_is_set(tmp_path, monkeypatch):
+    """What continues itself, or is made of all, is one run all the same."""
+    monkeypatch.setenv("BACKBLAZE_DATA", str(tmp_path))
+
+    def policies() -> dict[str, int | None]:
+        settings = Settings.from_environment()
+        definitions = build_definitions(Data.from_settings(settings), settings)
+        nodes = [it for it in definitions.resolve_asset_graph().asset_nodes if it.is_materializable]
+        return {
+            it.key.to_user_string(): it.backfill_policy
+            and it.backfill_policy.max_partitions_per_run
+            for it in nodes
+        }
+
+    assert set(policies().values()) == {None}
+    monkeypatch.setenv("BACKBLAZE_DAYS_PER_RUN", "183")
+    many = {"raw_quarter": 2, "daily_stats": 183, "frames": 183, "movie_clip": 2}
+    assert {asset: each for asset, each in policies().items() if each} == many
+    monkeypatch.setenv("BACKBLAZE_DAYS_PER_RUN", "0")
+    with pytest.raises(DataError, match="BACKBLAZE_DAYS_PER_RUN is '0'"):
         Settings.from_environment()

@@ -76,7 +76,7 @@ def keep_up_to_date_sensor(data: Data, port: int) -> dg.SensorDefinition:
             return _skip(f"The code has been edited: {CLICK}.", before)
         beyond = data.view.calendar != fresh.view.calendar
         lineage = fresh.lineage(context.instance)
-        found = agenda(lineage, context.instance)
+        found = agenda(lineage, context.instance, days_per_run=data.days_per_run)
         zips = fresh.view.verdict()
         notes = complaints(lineage, list(GRAPH)) or [fresh.view.emptiness()]
         if beyond and not found.requests:

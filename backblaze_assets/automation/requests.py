@@ -45,6 +45,7 @@ def agenda(
     instance: dg.DagsterInstance,
     occasion: str = "",
     limit: int | None = None,
+    days_per_run: int | None = None,
 ) -> Agenda:
     """What to ask for now; the same batch of work is asked for once an occasion.
 
@@ -53,10 +54,12 @@ def agenda(
         instance: knows what was asked for.
         occasion: a name; none for work that is done when it comes up.
         limit: how many partitions at most.
+        days_per_run: about how many days a run has where that can be divided; None for all.
     """
     failed: set[Attempt] = set()
     while True:
-        batches = _bounded(next_batches(lineage, GRAPH, failed, together=True), limit)
+        batches = next_batches(lineage, GRAPH, failed, together=True, days_per_run=days_per_run)
+        batches = _bounded(batches, limit)
         named = {f"{occasion} {batch.digest}".strip(): batch for batch in batches}
         done = [
             batch

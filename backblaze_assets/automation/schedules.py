@@ -75,7 +75,7 @@ def nightly_schedule(data: Data, limit: int) -> dg.ScheduleDefinition:
             return dg.SkipReason("Runs are at work; what they leave is for the next time.")
         lineage = data.seen_anew().lineage(context.instance)
         night = str(context.scheduled_execution_time.date())
-        found = agenda(lineage, context.instance, night, limit)
+        found = agenda(lineage, context.instance, night, limit, data.days_per_run)
         if found.requests:
             return found.requests
         problems = complaints(lineage, list(GRAPH))

@@ -36,9 +36,7 @@ def prune(settings: Settings, *, yes: bool, all_kept: bool) -> None:
             data.folder.fetch([root / HIDDEN])
             logs = home(root) / "storage"
             lineage = data.lineage(instance)
-            return find_waste(
-                lineage, data.kept, data.locks, logs, settings.log_days, all_kept=all_kept
-            )
+            return find_waste(lineage, data.kept, logs, settings.log_days, all_kept=all_kept)
 
     if not yes:
         _show(find(), yes=False)

@@ -15,9 +15,11 @@ import dagster as dg
 
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.atomic import this_process
 from backblaze_assets.files.space import NoSpaceError, says_full
 from backblaze_assets.graph import GRAPH, upstream_of
 from backblaze_assets.instance.opening import is_read_only
+from backblaze_assets.instance.run_launcher import COMMAND
 from backblaze_assets.lineage.plan import Batch, next_batches
 from backblaze_assets.lineage.reasons import complaints
 from backblaze_assets.lineage.reuse import RESTORED, TAKEN
@@ -130,7 +132,7 @@ def _run(
             run_id=run_id,
             raise_on_error=False,
             # The daemon is not to try again what a person has stopped.
-            tags={**batch.tags, "dagster/max_retries": "0"},
+            tags={**batch.tags, "dagster/max_retries": "0", COMMAND: this_process()},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     except dg.DagsterExecutionInterruptedError as error:  # between steps

@@ -10,14 +10,13 @@ is the one that was used least recently and there is no room for it.
 import os
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from backblaze_assets.files.atomic import link, remove, replace_folder
+from backblaze_assets.files.atomic import link, remove, replace_folder, unfinished_path
 from backblaze_assets.files.origin import digest
 from backblaze_assets.files.records import HIDDEN, Record, read_plain, to_record, write_plain
 from backblaze_assets.files.verifying import digest_file
@@ -115,7 +114,7 @@ class Kept:
         if not results or size > self.limit:
             return 0
         top = self.root / HIDDEN / "results" / asset
-        unfinished = top / f".tmp-{uuid.uuid4().hex[:8]}"
+        unfinished = unfinished_path(top / label)
         try:
             for name in names:
                 link(self.root / asset / name, unfinished / name)
@@ -154,7 +153,7 @@ class Kept:
         index = self._indexes.get(entry.parent.name, {})
         for identity in [it for it, found in index.items() if found.entry == entry]:
             del index[identity]
-        gone = entry.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{entry.name}")
+        gone = unfinished_path(entry)
         with suppress(FileNotFoundError):
             entry.rename(gone)
             shutil.rmtree(gone, ignore_errors=True)
@@ -179,7 +178,7 @@ class Kept:
         folders = {name.partition("/")[0] for name in found.digests if "/" in name}
         if folders:
             (folder,) = folders
-            unfinished = asset / f".tmp-{uuid.uuid4().hex[:8]}-{folder}"
+            unfinished = unfinished_path(asset / folder)
             try:
                 for name in found.digests:
                     link(found.entry / name, unfinished / name.partition("/")[2])

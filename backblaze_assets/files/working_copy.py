@@ -23,7 +23,6 @@ import os
 import sqlite3
 import threading
 import time
-import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -34,7 +33,7 @@ from typing import BinaryIO, TypeVar
 import filelock
 
 from backblaze_assets.drive_stats.zip_directory import ZipError, read_directory
-from backblaze_assets.files.atomic import remove
+from backblaze_assets.files.atomic import remove, unfinished_path
 from backblaze_assets.files.records import HIDDEN
 from backblaze_assets.files.store import Object, Store
 
@@ -343,7 +342,7 @@ class WorkingCopy:
 
     def _replace(self, path: Path, it: Object, fill: Callable[[BinaryIO], object]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{path.name}")
+        unfinished = unfinished_path(path)
         try:
             with unfinished.open("w+b") as file:
                 fill(file)

@@ -2,13 +2,13 @@
 
 import errno
 import os
-import re
 import signal
 from pathlib import Path
 
 import imageio_ffmpeg
 
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.atomic import finished_name
 
 _VARIABLE = "IMAGEIO_FFMPEG_EXE"
 _LAST_LINES = 5
@@ -50,7 +50,7 @@ def failure(code: int, said: bytes, target: Path) -> Exception:
     if code < 0:
         how = f"by signal {-code} ({signal.Signals(-code).name})"
     words = ["Its last words:", *lines] if lines else ["It said nothing."]
-    name = re.sub(r"^\.tmp-[0-9a-f]+-", "", target.name)
+    name = finished_name(target)
     first = f"ffmpeg ended {how} while it wrote {name}. {words[0]}"
     return DataError("\n".join([first, *words[1:], *([_advice()] if _is_own() else [])]))
 

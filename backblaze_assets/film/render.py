@@ -8,7 +8,6 @@ a frame drawn from nothing is the same to the byte.
 import hashlib
 import io
 import itertools
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -41,7 +40,7 @@ from backblaze_assets.film.style import (
     mix,
 )
 from backblaze_assets.work import progress
-from backblaze_assets.work.processes import go_on_or_stop, in_processes
+from backblaze_assets.work.processes import go_on_or_stop, in_processes, most_workers
 
 FAR = 100
 """Days between two frames from which on drawing everything is as cheap as drawing the changes."""
@@ -644,9 +643,9 @@ def render_quarters(
         quarters: what to draw.
         style: of the picture.
         target: the file for a day.
-        workers: how many processes; by default one for each core.
+        workers: how many processes; by default one for each core, if it may have any.
     """
-    workers = workers or os.cpu_count() or 1
+    workers = workers or most_workers()
     parts = 1 if len(quarters) >= 2 * workers else workers
     chunks = [chunk for quarter in quarters for chunk in _chunks(quarter, parts)]
     total = sum(len(chunk.days) for chunk in chunks)

@@ -16,4 +16,5 @@ Dagster lacks it; private imports stand inside functions or guards, so that no c
 | `SqlEventLogStorageTable` | reading thousands of materializations | public call, slower |
 | `CheckRunHealthResult`, `WorkerStatus` | noticing runs that were killed | Dagster's launcher |
 | `InstanceRef` | steps that print to the terminal | they print to files |
+| the same, classes of SQLite | whether records are on a server | guessed from `dagster.yaml` |
 """

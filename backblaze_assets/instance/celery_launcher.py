@@ -16,6 +16,8 @@ from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
+from backblaze_assets.instance.run_launcher import is_of_dead_command
+
 PATIENCE_S = (2, 4, 8)
 """Seconds to wait for a worker's answer, at each attempt: a busy network is not a dead worker."""
 
@@ -26,9 +28,13 @@ class WatchfulCeleryRunLauncher(CeleryRunLauncher):
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Whether somebody works on a started run, as far as can be known."""
         task_id = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
-        if task_id is None:
-            return CheckRunHealthResult(WorkerStatus.UNKNOWN, "not handed to Celery yet")
+        if is_of_dead_command(run):
+            return CheckRunHealthResult(WorkerStatus.FAILED, "the command line was killed")
+        if task_id is None:  # of a command line, or handed to Celery this moment
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
         health = super().check_run_worker_health(run)
+        if health.status == WorkerStatus.SUCCESS:
+            return self._ended(run)
         if health.status != WorkerStatus.RUNNING:
             return health
         began = self.celery.AsyncResult(task_id).info
@@ -37,9 +43,20 @@ class WatchfulCeleryRunLauncher(CeleryRunLauncher):
             return health
         # It may have ended between the two questions.
         health = super().check_run_worker_health(run)
+        if health.status == WorkerStatus.SUCCESS:
+            return self._ended(run)
         if health.status != WorkerStatus.RUNNING:
             return health
         return CheckRunHealthResult(WorkerStatus.FAILED, f"worker {worker} does not work on it")
+
+    def _ended(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """What the end of a task says: it ends well, too, when it could not reach the records."""
+        now = self._instance.get_run_by_id(run.run_id)
+        if now is None or now.is_finished:
+            return CheckRunHealthResult(WorkerStatus.SUCCESS)
+        return CheckRunHealthResult(
+            WorkerStatus.FAILED, "its task has ended without a record of how the run ended"
+        )
 
     def _works_on(self, worker: str, task_id: str) -> bool:
         for seconds in PATIENCE_S:

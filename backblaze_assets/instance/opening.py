@@ -14,6 +14,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import dagster as dg
@@ -123,11 +124,28 @@ def look_at_instance(data: Path, *, empty: bool = False) -> Iterator[dg.DagsterI
 
 
 def _is_on_a_server(folder: Path) -> bool:
-    """Whether the user's own settings keep the records elsewhere than in files below the folder."""
+    """Whether the user's own settings keep the records elsewhere than in files of SQLite.
+
+    Asked of the settings as Dagster reads them, for to open the instance would make those files.
+    Dagster has no public way; without the private one any setting of a storage counts.
+    """
     settings = folder / "dagster.yaml"
     if not os.environ.get("DAGSTER_HOME") or not settings.is_file():
         return False
-    return "postgres" in settings.read_text(encoding="utf-8")
+    try:
+        from dagster._core.instance.ref import InstanceRef
+        from dagster._core.storage.event_log import SqliteEventLogStorage
+        from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+    except ImportError:
+        lines = settings.read_text(encoding="utf-8").splitlines()
+        return any(line.startswith(("storage:", "event_log_storage:")) for line in lines)
+    found = InstanceRef.from_dir(str(folder)).event_storage_data
+    if found is None:
+        return False
+    inside = found.config_dict  # of one storage for all records: its class
+    module = inside.get("module_name") or found.module_name
+    kept_by = getattr(import_module(module), inside.get("class_name") or found.class_name)
+    return not issubclass(kept_by, SqliteEventLogStorage | DagsterSqliteStorage)
 
 
 def damaged_databases(data: Path) -> list[tuple[Path, str]]:

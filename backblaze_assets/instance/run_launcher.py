@@ -6,7 +6,6 @@ learns of it, whichever command had started the run. Where the installed Dagster
 checks, this is Dagster's own launcher, and only the command line ends such runs.
 """
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,10 +14,16 @@ import dagster as dg
 # Without this class there is no launcher to build on; dagster.yaml can name no other.
 from dagster._core.launcher import DefaultRunLauncher
 
+from backblaze_assets.files.atomic import is_alive, is_gone
+
 try:
     from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 except ImportError:
     CheckRunHealthResult = WorkerStatus = None  # type: ignore[assignment,misc]
+
+
+COMMAND = "backblaze/command"
+"""Tag of a run that a command line makes in its own process: which."""
 
 
 class LocalRunLauncher(DefaultRunLauncher):
@@ -60,35 +65,30 @@ def worker_pid(instance: dg.DagsterInstance, run_id: str) -> int | None:
 def dead_worker(instance: dg.DagsterInstance, run_id: str) -> int | None:
     """The process that worked on a run and is gone; None if it is there, or has not said so."""
     pid = worker_pid(instance, run_id)
-    return pid if pid is not None and not _is_alive(pid) else None
+    return pid if pid is not None and not is_alive(pid) else None
 
 
 def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """End the started runs whose process is gone.
 
-    Nothing is done where another launcher is set, whose runs may be on other machines.
+    Where another launcher is set, whose runs may be on other machines, only those of command lines
+    of this machine.
 
     Returns:
         The ids of these runs.
     """
-    if not isinstance(instance.run_launcher, LocalRunLauncher):
-        return []
+    all_are_here = isinstance(instance.run_launcher, LocalRunLauncher)
     dead = []
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        pid = dead_worker(instance, run.run_id)
-        if pid is not None:
-            instance.report_run_failed(run, f"The run was killed: process {pid} is gone.")
+        gone: str | int | None = run.tags.get(COMMAND) if is_of_dead_command(run) else None
+        if gone is None and all_are_here:
+            gone = dead_worker(instance, run.run_id)
+        if gone is not None:
+            instance.report_run_failed(run, f"The run was killed: process {gone} is gone.")
             dead.append(run.run_id)
     return dead
 
 
-def _is_alive(pid: int) -> bool:
-    if os.name == "nt":
-        return True  # There, signal 0 is not a question.
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def is_of_dead_command(run: dg.DagsterRun) -> bool:
+    """Whether a command line of this machine worked on a run, and is gone."""
+    return is_gone(run.tags.get(COMMAND, ""))

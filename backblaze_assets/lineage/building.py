@@ -23,18 +23,23 @@ from backblaze_assets.graph import GRAPH, Asset
 from backblaze_assets.lineage.checking import checks_step
 from backblaze_assets.lineage.code_version import code_version
 from backblaze_assets.lineage.step import run_step
-from backblaze_assets.partitions import Calendar
+from backblaze_assets.partitions import Calendar, Partitioning, quarters_per_run
 from backblaze_assets.resources import Data
 
 OWNER = "team:drive-stats"
 
 
-def build_assets(calendar: Calendar) -> list[dg.AssetsDefinition]:
-    """All assets of the graph, with partitions as in `calendar`."""
+def build_assets(calendar: Calendar, days_per_run: int | None = None) -> list[dg.AssetsDefinition]:
+    """All assets of the graph, with partitions as in `calendar`.
+
+    Args:
+        calendar: quarters and days.
+        days_per_run: about how many days a run of a backfill has where that can be divided.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # backfill policies are marked so
         return [
-            _build(asset, _module(asset), calendar, priority=-place)
+            _build(asset, _module(asset), calendar, _policy(asset, days_per_run), priority=-place)
             for place, asset in enumerate(GRAPH.values())
         ]
 
@@ -55,7 +60,11 @@ def _module(asset: Asset) -> ModuleType:
 
 
 def _build(
-    asset: Asset, module: ModuleType, calendar: Calendar, priority: int
+    asset: Asset,
+    module: ModuleType,
+    calendar: Calendar,
+    policy: dg.BackfillPolicy,
+    priority: int,
 ) -> dg.AssetsDefinition:
     make = getattr(module, asset.name)
 
@@ -67,8 +76,7 @@ def _build(
             for upstream, reading in asset.reads.items()
         ],
         partitions_def=calendar.definition(asset.partitioning),
-        # A whole range in one run: Dagster would start a process for each partition.
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=policy,
         code_version=code_version(asset.name),
         group_name=asset.group,
         kinds=set(asset.kinds),
@@ -84,6 +92,17 @@ def _build(
         return run_step(context, data, make, module.metadata)
 
     return execute
+
+
+def _policy(asset: Asset, days_per_run: int | None) -> dg.BackfillPolicy:
+    """A whole range in one run, as Dagster would start a process for each partition; or portions.
+
+    Several runs of what continues itself would not go in order (Dagster 1.13).
+    """
+    if days_per_run is None or not asset.is_divisible:
+        return dg.BackfillPolicy.single_run()
+    days = asset.partitioning is Partitioning.DAYS
+    return dg.BackfillPolicy.multi_run(days_per_run if days else quarters_per_run(days_per_run))
 
 
 def _code(module: ModuleType, make: object) -> dict[str, object]:

@@ -1,12 +1,12 @@
 """What to make next: the runs that the command line makes, and that the automation asks for."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
 from backblaze_assets.files.origin import digest
 from backblaze_assets.graph import GRAPH, ranges_of, upstream_of
 from backblaze_assets.lineage.status import Attempt, Lineage
-from backblaze_assets.partitions import Key, Partitioning, range_tags
+from backblaze_assets.partitions import Key, Partitioning, portions, range_tags
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,25 @@ class Batch:
 
         An asset without partitions is made from all that others have, and so not of a part.
         """
-        keys = self.keys[:limit]
+        return self._of(self.keys[:limit])
+
+    def portions(self, days_per_run: int | None) -> list["Batch"]:
+        """It as batches of about so many days, which can go on side by side, where it is divisible.
+
+        What only judges is not worth it.
+        """
+        if days_per_run is None or self.judge_only or not self.is_divisible:
+            return [self]
+        partitioning = GRAPH[self.assets[0]].partitioning
+        return [self._of(tuple(keys)) for keys in portions(partitioning, self.keys, days_per_run)]
+
+    @property
+    def is_divisible(self) -> bool:
+        """Whether several runs may share it."""
+        return all(GRAPH[asset].is_divisible for asset in self.assets)
+
+    def _of(self, keys: tuple[Key, ...]) -> "Batch":
+        """The part of it that has these partitions."""
         if keys == self.keys:
             return self
         attempts = frozenset(it for it in self.attempts if it[1] in keys)
@@ -76,6 +94,7 @@ def next_batches(
     *,
     refused: bool = False,
     together: bool = False,
+    days_per_run: int | None = None,
 ) -> list[Batch]:
     """What can be run now: for each asset whose upstream assets have nothing left to do.
 
@@ -89,8 +108,15 @@ def next_batches(
         refused: whether what a check refuses is to be judged anew.
         together: whether one run takes all assets that need the same range of partitions, those
             included that become ready in that run. That spares processes.
+        days_per_run: about how many days a batch has where it can be divided; None for all. What
+            can be divided is not put together with what cannot.
     """
     found: list[Batch] = []
+
+    def fits(one: Batch, other: Batch) -> bool:
+        alike = one.is_divisible == other.is_divisible or days_per_run is None
+        return alike and one.fits(other)
+
     waiting: set[str] = set()  # assets with work that is not in `found`, and all that reads them
     for asset in upstream_of(targets):
         upstream = GRAPH[asset].reads.keys() - {asset}
@@ -104,17 +130,19 @@ def next_batches(
         if not above:
             found += judged
             for batch in made:
-                _add(found, batch, together=together)
-        elif not judged and len(above) == len(made) == 1 and above[0].fits(made[0]):
+                _add(found, batch, fits if together else None)
+        elif not judged and len(above) == len(made) == 1 and fits(above[0], made[0]):
             found[found.index(above[0])] = above[0].with_(made[0])
         elif judged or made:
             waiting.add(asset)
-    return found
+    if days_per_run is not None:  # what others cannot help with begins first
+        found.sort(key=lambda batch: batch.is_divisible)
+    return [portion for batch in found for portion in batch.portions(days_per_run)]
 
 
-def _add(found: list[Batch], batch: Batch, *, together: bool) -> None:
+def _add(found: list[Batch], batch: Batch, fits: Callable[[Batch, Batch], bool] | None) -> None:
     for n, other in enumerate(found):
-        if together and other.fits(batch):
+        if fits and fits(other, batch):
             found[n] = other.with_(batch)
             return
     found.append(batch)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from backblaze_assets.files.atomic import is_left
 from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.files.kept import Kept
 from backblaze_assets.files.records import HIDDEN, Records, read_records
@@ -48,14 +49,13 @@ class Waste:
 
 
 def find_waste(
-    lineage: Lineage, kept: Kept, locks: Path, logs: Path, log_days: int, *, all_kept: bool = False
+    lineage: Lineage, kept: Kept, logs: Path, log_days: int, *, all_kept: bool = False
 ) -> list[Waste]:
     """What can go, and what of it stays for a while; lines without any files are left out.
 
     Args:
         lineage: how everything stands.
         kept: the kept results.
-        locks: where the locks are of those who work in the data folder.
         logs: folder with what steps have printed, a folder for each run.
         log_days: days after which that can go.
         all_kept: whether all kept results go, also those that there is room for.
@@ -80,7 +80,7 @@ def find_waste(
         Waste(
             "unfinished files",
             "left by processes that are dead",
-            tuple(_unfinished(root, locks)),
+            tuple(_unfinished(root)),
         ),
         Waste(
             "printed by steps",
@@ -102,12 +102,14 @@ def remove_waste(waste: Iterable[Waste], locks: Path, folder: DataFolder) -> int
 
     Args:
         waste: as `find_waste` found it while nobody else brought the folder up to date.
-        locks: as for `find_waste`.
+        locks: where the locks are of those who work in the data folder.
         folder: the data folder.
     """
     freed = 0
     for path in (path for each in waste if not each.stays for path in each.paths):
         asset = next((part for part in reversed(path.parent.parts) if part in GRAPH), None)
+        if path.name.startswith(".tmp-"):
+            asset = None  # what the dead have left is nobody's work
         with if_free(locks, _pool(asset)) if asset else nullcontext(enter_result=True) as free:
             if free:
                 freed += _size(path)
@@ -156,15 +158,11 @@ def _key_of(asset: str, name: str) -> Key:
     return None
 
 
-def _unfinished(root: Path, locks: Path) -> Iterator[Path]:
-    """What was begun where nobody is at work now, and will not be finished."""
+def _unfinished(root: Path) -> Iterator[Path]:
+    """What was begun by processes that are dead."""
     for asset in GRAPH:
-        places = [root / asset, *(root / HIDDEN / it / asset for it in ("results", "records"))]
-        begun = [path for place in places for path in _begun(place)]
-        if begun:
-            with if_free(locks, _pool(asset)) as free:
-                if free:
-                    yield from begun
+        for place in (root / asset, *(root / HIDDEN / it / asset for it in ("results", "records"))):
+            yield from (path for path in _begun(place) if is_left(path))
 
 
 def _begun(folder: Path) -> Iterator[Path]:

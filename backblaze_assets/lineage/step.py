@@ -398,8 +398,8 @@ def run_step(
 ) -> dg.MaterializeResult[None]:
     """Do an asset's work in a run.
 
-    Of one pool, one step at a time works on a data folder. Progress goes to the log. What the user
-    can mend is not retried.
+    Of one pool, one step at a time works on a data folder, unless the work is divided among runs.
+    Progress goes to the log. What the user can mend is not retried.
 
     Args:
         context: Dagster's.
@@ -417,6 +417,9 @@ def run_step(
         # The command line runs steps in its own process and has a progress bar.
         stack.enter_context(nullcontext() if somebody_listens() else listening(Lines(log)))
         pool = GRAPH[asset].pool or asset
+        if data.days_per_run and GRAPH[asset].is_divisible:
+            # Others work on other partitions; a run that is tried again waits for its own remains.
+            pool = f"{pool}-{context.partition_key_range.start}"
         waits = f"Waits for another run that works in pool {pool}."
         stack.enter_context(one_at_a_time(data.locks, pool, lambda: log(waits)))
         remove_unfinished(data.folder.root / asset)

@@ -5,7 +5,7 @@ nobody has to tidy up.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import filelock
@@ -40,21 +40,21 @@ def one_at_a_time(folder: Path, name: str, wait: Callable[[], object]) -> Iterat
 
 @contextmanager
 def if_free(folder: Path, name: str) -> Iterator[bool]:
-    """Whether nobody holds the lock `name` of a folder; if so, it is held inside the block.
+    """Whether nobody holds the lock `name` of a folder, nor one of a part of it, `name-...`.
 
-    Where the lock's file cannot be made, in a folder that may only be read, it counts as free.
+    If so, they are held inside the block. Where the lock's file cannot be made, in a folder that
+    may only be read, it counts as free.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / f"{name}.lock", is_singleton=True, thread_local=False)
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        yield False
-        return
-    except OSError:
-        yield True
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for each in (folder / f"{name}.lock", *folder.glob(f"{name}-*.lock")):
+                lock = filelock.FileLock(each, is_singleton=True, thread_local=False)
+                lock.acquire(blocking=False)
+                held.callback(lock.release)
+            free = True
+        except filelock.Timeout:
+            free = False
+        except OSError:
+            free = True
+        yield free

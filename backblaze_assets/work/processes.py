@@ -21,6 +21,11 @@ class StoppedError(Exception):
     """The result of this work is not wanted any more."""
 
 
+def most_workers() -> int:
+    """How many processes are worth having: one for each core, or this one if it may have none."""
+    return 1 if current_process().daemon else os.cpu_count() or 1
+
+
 def in_processes(
     function: Callable[..., Result], calls: Sequence[tuple[Any, ...]], workers: int
 ) -> Iterator[Result]:

@@ -2,19 +2,19 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from backblaze_assets.files.atomic import unfinished_path
 from backblaze_assets.graph import GRAPH
 from backblaze_assets.lineage import status, step
 from backblaze_assets.lineage.status import Status
+from backblaze_assets.work.locks import one_at_a_time
 from backblaze_assets_tests.cli.conftest import Outcome
-from backblaze_assets_tests.project import Project
+from backblaze_assets_tests.project import Project, left
 
 OLD = "2012-10-01"
 """A quarter, and its first day, that nothing knows."""
@@ -116,31 +116,18 @@ def test_what_the_records_know_is_no_orphan_when_its_zip_has_gone(settled, prune
     assert results(settled.root) == before
 
 
-def test_unfinished_files_go_where_nobody_is_at_work(settled, prune):
-    begun = settled.file("frames/.tmp-12345678-2013-06-25.jpg")
-    inside = settled.file("raw_quarter/2013-04-01/.tmp-12345678-x.parquet")
-    kept = settled.file(".kept/results/survival/.tmp-12345678/2013-04-01.parquet")
+def test_unfinished_files_of_dead_processes_go_and_no_others(settled, prune):
+    begun = left(settled.file("frames/2013-06-25.jpg"))
+    inside = left(settled.file("raw_quarter/2013-04-01/x.parquet"))
+    kept = left(settled.file(".kept/results/survival/x")) / "2013-04-01.parquet"
+    at_work = unfinished_path(settled.file("frames/2013-06-26.jpg"))
     kept.parent.mkdir(parents=True)
-    for path in (begun, inside, kept):
+    for path in (begun, inside, kept, at_work):
         path.write_bytes(b"x")
-    assert [row[0] for row in rows(prune(settled), "unfinished files")] == ["3"]
-    holder = settled.root / ".locks"
-    code = (
-        "import sys; from pathlib import Path; from backblaze_assets.work.locks import "
-        "one_at_a_time\n"
-        f"with one_at_a_time(Path({str(holder)!r}), 'render', print):\n"
-        "    print('holds', flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as other:
-        assert other.stdout.readline() == b"holds\n"
-        assert [row[0] for row in rows(prune(settled, "--yes"), "unfinished files")] == ["2"]
-        assert (begun.exists(), inside.exists(), kept.exists()) == (True, False, False)
-        other.stdin.close()
-        other.wait()
-    prune(settled, "--yes")
-    assert not begun.exists()
+    with one_at_a_time(settled.root / ".locks", "render", pytest.fail):
+        assert [row[0] for row in rows(prune(settled, "--yes"), "unfinished files")] == ["3"]
+    assert not any(path.exists() for path in (begun, inside, kept))
+    assert at_work.exists()
 
 
 def test_what_steps_have_printed_long_ago_goes(settled, prune, monkeypatch):

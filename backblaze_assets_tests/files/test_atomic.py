@@ -1,8 +1,18 @@
+import os
+import time
 from pathlib import Path
 
 import pytest
 
-from backblaze_assets.files.atomic import atomic_path, remove_unfinished, write_atomic
+from backblaze_assets.files.atomic import (
+    ABANDONED_S,
+    atomic_path,
+    finished_name,
+    remove_unfinished,
+    unfinished_path,
+    write_atomic,
+)
+from backblaze_assets_tests.project import left
 
 
 def names(folder: Path) -> list[str]:
@@ -46,8 +56,27 @@ def test_a_failure_in_a_folder_leaves_the_old_one(tmp_path):
 
 
 def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
-    write_atomic(tmp_path / "clips" / ".tmp-1-old.mp4", b"half")
-    write_atomic(tmp_path / "clips" / "old.mp4", b"whole")
-    write_atomic(tmp_path / "clips" / ".tmp-3-old" / "part", b"half")
+    clips = tmp_path / "clips"
+    write_atomic(left(clips / "old.mp4"), b"half")
+    write_atomic(clips / "old.mp4", b"whole")
+    write_atomic(left(clips / "old") / "part", b"half")
     remove_unfinished(tmp_path)
-    assert names(tmp_path / "clips") == ["old.mp4"]
+    assert names(clips) == ["old.mp4"]
+
+
+def test_what_others_are_at_is_left_alone_for_a_day(tmp_path):
+    own, elsewhere = unfinished_path(tmp_path / "a"), tmp_path / ".tmp-0a1b2c-1f-01234567-b"
+    unowned = tmp_path / ".tmp-1-c"
+    for path in (own, elsewhere, unowned):
+        path.write_bytes(b"half")
+    remove_unfinished(tmp_path)
+    assert names(tmp_path) == sorted([own.name, elsewhere.name, unowned.name])
+    for path in (own, elsewhere, unowned):
+        os.utime(path, (time.time() - ABANDONED_S - 1,) * 2)
+    remove_unfinished(tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_the_name_of_what_is_to_come(tmp_path):
+    assert finished_name(unfinished_path(tmp_path / "clip-1.mp4")) == "clip-1.mp4"
+    assert finished_name(tmp_path / "clip-1.mp4") == "clip-1.mp4"

@@ -13,6 +13,7 @@ from dagster._core.launcher import WorkerStatus
 from dotenv import dotenv_values
 
 from backblaze_assets.errors import DataError
+from backblaze_assets.files.atomic import this_process
 from backblaze_assets.instance import opening
 from backblaze_assets.instance.event_log import BatchedEventLog
 from backblaze_assets.instance.opening import (
@@ -23,7 +24,8 @@ from backblaze_assets.instance.opening import (
     settings_file,
 )
 from backblaze_assets.instance.records import latest_materializations
-from backblaze_assets.instance.run_launcher import LocalRunLauncher, fail_dead_runs
+from backblaze_assets.instance.run_launcher import COMMAND, LocalRunLauncher, fail_dead_runs
+from backblaze_assets_tests.project import NOBODYS_PROCESS
 from backblaze_assets_tests.real_data import REPOSITORY
 
 pytestmark = [
@@ -199,8 +201,12 @@ def test_run_monitoring_learns_whether_the_process_is_there(tmp_path: Path, gone
 @pytest.mark.slow
 def test_runs_of_another_launcher_are_left_alone(gone: int) -> None:
     with dg.instance_for_test() as instance:
-        started_run(instance, gone)
+        other = started_run(instance, gone)
         assert fail_dead_runs(instance) == []
+        # Unless a command line of this machine had it.
+        machine = this_process().partition("-")[0]
+        instance.add_run_tags(other, {COMMAND: f"{machine}-{NOBODYS_PROCESS:x}"})
+        assert fail_dead_runs(instance) == [other]
 
 
 def started_run(instance: dg.DagsterInstance, pid: int) -> str:
@@ -222,3 +228,63 @@ def _mappings(value: object) -> list[dict[str, object]]:
 
 @dg.asset
 def trivial() -> None: ...
+
+
+PASSWORD = {"username": "u", "password": "p", "hostname": "h", "db_name": "d"}
+ON_A_SERVER = {
+    "no settings of a storage": ({}, False),
+    "SQLite of Dagster": ({"storage": {"sqlite": {"base_dir": "/postgres"}}}, False),
+    "SQLite of this project": (
+        {
+            "storage": {
+                "custom": {
+                    "module": "backblaze_assets.instance.storage",
+                    "class": "Storage",
+                    "config": {"base_dir": "/postgres"},
+                }
+            }
+        },
+        False,
+    ),
+    "Postgres of Dagster": ({"storage": {"postgres": {"postgres_db": PASSWORD}}}, True),
+    "Postgres of this project": (
+        {
+            "storage": {
+                "custom": {
+                    "module": "backblaze_assets.instance.postgres_storage",
+                    "class": "Storage",
+                    "config": {"postgres_url": "postgresql://u:p@h/d"},
+                }
+            }
+        },
+        True,
+    ),
+    "three storages": (
+        {
+            kind: {
+                "module": "dagster_postgres",
+                "class": name,
+                "config": {"postgres_db": PASSWORD},
+            }
+            for kind, name in {
+                "run_storage": "PostgresRunStorage",
+                "event_log_storage": "PostgresEventLogStorage",
+                "schedule_storage": "PostgresScheduleStorage",
+            }.items()
+        },
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ON_A_SERVER)
+def test_where_the_records_are_is_told_by_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    settings, expected = ON_A_SERVER[name]
+    text = "# no postgres here\n" + yaml.safe_dump(settings)
+    (tmp_path / "dagster.yaml").write_text(text, encoding="utf-8")
+    assert not opening._is_on_a_server(tmp_path)  # whatever lies there is not the user's
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    assert opening._is_on_a_server(tmp_path) is expected
+    assert not list(tmp_path.rglob("*.db"))  # and nothing is made by asking

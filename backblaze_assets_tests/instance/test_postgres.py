@@ -1,6 +1,7 @@
 """Events in Postgres: the same records as Dagster's own storage, in few statements."""
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,14 +21,17 @@ from backblaze_assets.instance.postgres_event_log import BatchedPostgresEventLog
 from backblaze_assets.instance.postgres_storage import Storage, unfit, with_driver
 from backblaze_assets.instance.records import latest_materializations
 from backblaze_assets_tests.instance.test_event_log import (
+    DAYS,
     KEY,
     KEYS,
     definitions,
     finish,
+    materialized,
     run_days,
     statements,
 )
-from backblaze_assets_tests.servers import postgres
+from backblaze_assets_tests.project import END, START
+from backblaze_assets_tests.servers import postgres, postgres_server
 
 pytestmark = [pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
 
@@ -142,6 +146,64 @@ def test_processes_make_an_empty_database_ready_and_write_at_once(server: str) -
     tagged = "select e.id from event_logs e join asset_event_tags t on t.event_id = e.id"
     assert len(rows(url, tagged)) == 1000
     assert not rows(url, f"{tagged} where e.partition <> t.value")
+
+
+KILLED = """
+import os, signal, sys
+from backblaze_assets.instance.postgres_storage import Storage
+from backblaze_assets_tests.instance.test_event_log import KEYS, materialized
+log = Storage(sys.argv[1]).event_log_storage
+batches = [[materialized("killed", key) for key in KEYS[n:n + 50]] for n in range(0, 150, 50)]
+for number, batch in enumerate(batches):
+    if number == 2:  # its rows are sent, and not committed
+        log._store_asset_event = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    log.store_event_batch(batch)
+"""
+
+
+@pytest.mark.slow
+def test_killed_process_leaves_whole_batches(server: str) -> None:
+    url = database(server, "killed")
+    done = subprocess.run([sys.executable, "-c", KILLED, url], check=False)
+    assert done.returncode == -signal.SIGKILL
+    log = Storage(url).event_log_storage
+    assert len(log.get_logs_for_run("killed")) == 100
+    assert log.get_materialized_partitions(KEY) == set(KEYS[:100])
+    log.store_event_batch([materialized("next", key) for key in KEYS[:150]])
+    assert log.get_materialized_partitions(KEY) == set(KEYS[:150])
+
+
+@pytest.mark.slow
+def test_server_that_crashes_during_a_batch_has_it_whole_or_not_at_all() -> None:
+    with postgres_server() as own:
+        log = Storage(own.url).event_log_storage
+        log.store_event_batch([materialized("before", key) for key in KEYS[:50]])
+        stored = log._store_asset_event
+        log._store_asset_event = lambda *_: own.crash()
+        with pytest.raises(sqlalchemy.exc.DatabaseError, match=r"terminat|server closed"):
+            log.store_event_batch([materialized("during", key) for key in KEYS[50:100]])
+        with pytest.raises(Exception, match="too many retries for DB connection"):
+            log.store_event_batch([materialized("during", key) for key in KEYS[50:100]])
+        own.start()
+        log._store_asset_event = stored
+        assert log.get_materialized_partitions(KEY) == set(KEYS[:50])
+        assert not log.get_logs_for_run("during")
+        log.store_event_batch([materialized("after", key) for key in KEYS[50:100]])
+        assert log.get_materialized_partitions(KEY) == set(KEYS[:100])
+
+
+@pytest.mark.slow
+def test_run_goes_on_when_the_server_was_away() -> None:
+    with postgres_server() as own, instance_at(own.url) as instance:
+
+        @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+        def daily() -> None:
+            own.crash()
+            own.start()
+
+        tags = {START: KEYS[0], END: KEYS[9]}
+        assert dg.materialize([daily], instance=instance, tags=tags).success
+        assert set(latest_materializations(instance, KEY)) == set(KEYS[:10])
 
 
 @pytest.mark.slow

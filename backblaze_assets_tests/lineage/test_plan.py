@@ -1,5 +1,6 @@
 """What is to be made next, as the command line and the automation are told."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -206,6 +207,42 @@ def test_one_run_takes_one_range_and_assets_without_partitions():
         Partitioning.QUARTERS,
         Partitioning.NONE,
     }
+
+
+def test_what_can_be_divided_is_in_runs_of_about_so_many_days(project):
+    def planned_days(days: int) -> list[tuple[tuple[str, ...], list[str | None]]]:
+        options = {"together": True, "days_per_run": days}
+        batches = next_batches(project.lineage(), GRAPH, **options)
+        return [(it.assets, [it.keys[0], it.keys[-1]]) for it in batches]
+
+    assert planned_days(91) == [(("raw_quarter",), [Q2, Q2]), (("raw_quarter",), [Q3, Q3])]
+    assert planned_days(183) == [(("raw_quarter",), [Q2, Q3])]
+    project.run("raw_quarter", first=Q2, last=Q3)
+    # What no other run can help with comes first.
+    assert planned_days(3) == [
+        (("drive_lifetimes", "survival", "film_layout"), [Q2, Q3]),
+        (("daily_stats",), [str(FIRST), "2013-06-27"]),
+        (("daily_stats",), ["2013-06-28", "2013-06-30"]),
+        (("daily_stats",), ["2013-07-01", "2013-07-03"]),
+        (("daily_stats",), ["2013-07-04", str(LAST)]),
+    ]
+
+
+def test_portions_of_a_batch_have_all_its_work_once():
+    whole = batch(GRAPH["raw_quarter"], Q2, Q3, "2013-10-01")
+    parts = whole.portions(183)
+    assert [it.keys for it in parts] == [(Q2, Q3), ("2013-10-01",)]
+    assert frozenset[object]().union(*(it.attempts for it in parts)) == whole.attempts
+    assert len({it.digest for it in parts}) == 2
+    assert whole.portions(None) == [whole]
+    # What continues itself, what is made of all, and what is only judged is left whole.
+    for other in (
+        batch(GRAPH["drive_lifetimes"], Q2, Q3),
+        batch(GRAPH["film_layout"], Q2, Q3),
+        batch(GRAPH["movie"], None),
+        replace(whole, judge_only=True),
+    ):
+        assert other.portions(1) == [other]
 
 
 def test_an_update_ends_though_the_zip_is_replaced_meanwhile(project):

@@ -21,6 +21,7 @@ from backblaze_assets_tests.project import (
     Q3,
     Project,
     failure,
+    left,
     lose_a_row,
     made,
     new_project,
@@ -353,12 +354,12 @@ def test_files_of_others_and_of_other_quarters_stay(project):
 
 @pytest.mark.slow
 def test_what_killed_runs_have_left_half_done_is_gone_after_the_next_run(project):
-    left = [
-        project.file("movie_clip/.tmp-1a2b3c4d-2013-04-01.mp4"),
-        project.file(f"raw_quarter/{Q2}/.tmp-1a2b3c4d-2013-06-25.parquet"),
-        project.file("drive_lifetimes/.tmp-1a2b3c4d-2013-04-01/drives.parquet"),
+    begun = [
+        left(project.file("movie_clip/2013-04-01.mp4")),
+        left(project.file(f"raw_quarter/{Q2}/2013-06-25.parquet")),
+        left(project.file("drive_lifetimes/2013-04-01")) / "drives.parquet",
     ]
-    for path in left:
+    for path in begun:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"half")
     project.update("movie_clip")

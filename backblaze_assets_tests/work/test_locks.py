@@ -11,7 +11,7 @@ from threading import Timer
 
 import pytest
 
-from backblaze_assets.work.locks import one_at_a_time
+from backblaze_assets.work.locks import if_free, one_at_a_time
 
 HOLDER = """
 import sys
@@ -93,3 +93,15 @@ def test_the_lock_of_a_killed_holder_is_free_at_once(tmp_path):
         with one_at_a_time(tmp_path, "import", wait):
             waited = time.monotonic() - killed[0]
     assert waited < 5  # on a busy machine; a lock that is found stale by its age takes longer
+
+
+def test_a_kind_of_work_is_free_when_no_part_of_it_is_held(tmp_path):
+    with if_free(tmp_path, "render") as free:
+        assert free
+    with held_elsewhere(tmp_path, "render-2013-07-01"):
+        with if_free(tmp_path, "render") as free:
+            assert not free
+        with if_free(tmp_path, "encode") as free:
+            assert free
+    with if_free(tmp_path, "render") as free:
+        assert free

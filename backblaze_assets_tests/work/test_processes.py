@@ -4,7 +4,7 @@ import os
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
-from backblaze_assets.work.processes import in_processes
+from backblaze_assets.work.processes import in_processes, most_workers
 
 
 def number_and_process(number: int) -> tuple[int, int]:
@@ -13,7 +13,8 @@ def number_and_process(number: int) -> tuple[int, int]:
 
 def work_and_tell(tell: Connection) -> None:
     calls = [(number,) for number in range(3)]
-    tell.send((os.getpid(), list(in_processes(number_and_process, calls, workers=2))))
+    done = list(in_processes(number_and_process, calls, workers=2))
+    tell.send((os.getpid(), most_workers(), done))
 
 
 def test_a_process_that_may_have_no_children_does_the_work_itself() -> None:
@@ -22,6 +23,8 @@ def test_a_process_that_may_have_no_children_does_the_work_itself() -> None:
     worker = context.Process(target=work_and_tell, args=(tell,), daemon=True)
     worker.start()
     tell.close()
-    pid, done = hear.recv()
+    pid, most, done = hear.recv()
     worker.join()
+    assert most == 1
+    assert most_workers() == os.cpu_count()
     assert done == [(number, pid) for number in range(3)]
