@@ -123,11 +123,20 @@ def _started(
         return subprocess.Popen(
             [Path(sys.executable).with_name(program), *arguments],
             cwd=REPOSITORY,
-            env={**os.environ, "DAGSTER_HOME": str(home)},
+            env={
+                **os.environ,
+                "DAGSTER_HOME": str(home),
+                "BACKBLAZE_COPY": str(copies(folder, name)),
+            },
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+
+
+def copies(folder: Path, name: str) -> Path:
+    """Where a process has its working copies of stores."""
+    return folder / f"copies of {name}"
 
 
 def _end(processes: Mapping[str, "subprocess.Popen[bytes]"]) -> None:

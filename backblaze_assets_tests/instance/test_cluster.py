@@ -1,29 +1,33 @@
 """The real thing, as in `deploy/`: a daemon and two Celery workers, one of which is killed."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from backblaze_assets.files.store import Store
 from backblaze_assets.graph import GRAPH
 from backblaze_assets.lineage.status import Status
 from backblaze_assets.resources import Data
+from backblaze_assets.settings import Settings
 from backblaze_assets.work.locks import one_at_a_time
 from backblaze_assets_tests.automation.test_daemon import wait_until
-from backblaze_assets_tests.cluster import Cluster, cluster, results
+from backblaze_assets_tests.cluster import Cluster, cluster, copies, results
 from backblaze_assets_tests.project import Q3, START, Brief, Project
+from backblaze_assets_tests.servers import s3
 
 
-def is_whole(data: Path, instance: dg.DagsterInstance) -> bool:
+def is_whole(data: Data, instance: dg.DagsterInstance) -> bool:
     """Whether everything is there and up to date."""
-    if not all((data / asset).exists() for asset in GRAPH):
-        return False
-    lineage = Brief(data).lineage(instance)
+    lineage = data.seen_anew().lineage(instance)
     return all(
-        lineage.status(asset, key) is Status.UP_TO_DATE
+        bool(keys := lineage.expected(asset))
+        and all(lineage.status(asset, key) is Status.UP_TO_DATE for key in keys)
         for asset in GRAPH
-        for key in lineage.expected(asset)
     )
 
 
@@ -41,16 +45,41 @@ def kill_at_work(running: Cluster, asset: str, key: str) -> tuple[dg.DagsterRun,
     return found[0], worker
 
 
+@pytest.fixture
+def folder(tmp_path: Path, built: Project) -> Iterator[Data]:
+    """A folder that all share, with the zip of two quarters."""
+    root = tmp_path / "data"
+    root.mkdir()
+    shutil.copy(built.file("data_2013.zip"), root)
+    yield Brief(root)
+    assert not list(root.rglob(".tmp-*"))
+
+
+@pytest.fixture
+def store(tmp_path: Path, built: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Data]:
+    """A store that refuses one request in fifty, with the zip of two quarters."""
+    with s3(tmp_path, every=50) as running:
+        for name, value in running.variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("BACKBLAZE_DATA", running.address)
+        monkeypatch.setenv("BACKBLAZE_COPY", str(tmp_path / "copies"))
+        Store(running.address).put("data_2013.zip", built.file("data_2013.zip"))
+        yield Brief.from_settings(Settings.from_environment())
+        assert [line for line in running.requests() if " refused " in line]
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("where", ["folder", "store"])
 def test_everything_arrives_though_one_of_two_workers_is_killed(
-    tmp_path: Path, built: Project
+    where: str, request: pytest.FixtureRequest, tmp_path: Path, built: Project
 ) -> None:
-    shared = tmp_path / "data"
-    shared.mkdir()
-    shutil.copy(built.file("data_2013.zip"), shared)
-    with cluster(tmp_path, shared, BACKBLAZE_DAYS_PER_RUN=91) as running:
-        # The step has begun, and goes on only when this is over.
-        with one_at_a_time(Data(shared).locks, f"render-{Q3}", pytest.fail):
+    data: Data = request.getfixturevalue(where)
+    with cluster(tmp_path, data.store or data.root, BACKBLAZE_DAYS_PER_RUN=91) as running:
+        places = [copies(tmp_path, name) / data.root.name for name in ("w1", "w2")]
+        with ExitStack() as held:  # the step has begun, and goes on only when this is over
+            for place in places if data.store else [data.root]:
+                locks = replace(data, root=place).locks
+                held.enter_context(one_at_a_time(locks, f"render-{Q3}", pytest.fail))
             killed, worker = kill_at_work(running, "frames", Q3)
 
         def is_noticed() -> bool:
@@ -58,11 +87,11 @@ def test_everything_arrives_though_one_of_two_workers_is_killed(
             return run is not None and run.status is dg.DagsterRunStatus.FAILURE
 
         wait_until(is_noticed, 60)
-        wait_until(lambda: running.is_idle() and is_whole(shared, running.instance), 400, pause=1)
+        wait_until(lambda: running.is_idle() and is_whole(data, running.instance), 400, pause=1)
         runs = [run for run in running.runs() if run.run_id != killed.run_id]
         assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
         (again,) = [run for run in runs if run.parent_run_id == killed.run_id]
         assert running.worker_of(again) != worker
         assert {running.worker_of(run) for run in runs} == {"w1", "w2"}
-    assert results(shared) == results(built.root)
-    assert not list(shared.rglob(".tmp-*"))
+    data.folder.fetch([data.root / asset for asset in GRAPH])
+    assert results(data.root) == results(built.root)
