@@ -78,6 +78,10 @@ class DataFolder:
         if self._copy:
             self._copy.fetch(paths)
 
+    def has_content(self, path: Path) -> bool:
+        """Whether a file is there, with its content on this machine."""
+        return self._copy.has_content(path) if self._copy else path.is_file()
+
     def publish(self, paths: Iterable[Path], last: Path | None = None) -> None:
         """See that files, and all files in folders, that were written are where they are to be.
 

@@ -26,7 +26,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, TypeVar
 
@@ -45,6 +45,7 @@ _Value = TypeVar("_Value")
 _STATE = ".store"
 _THREADS = 8  # requests at the same time
 _PIECE = 8 << 20  # bytes of one request for a zip
+_MOMENT_S = 0.1
 _BEGINNING = 4096  # bytes that say what a file is whose name does not
 
 
@@ -94,6 +95,14 @@ class _Index:
         values = [(it.key, it.etag, it.size, it.mtime_ns, it.hollow, it.used) for it in rows]
         with self._transaction() as connection:
             connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", values)
+
+    def touch(self, keys: Iterable[str]) -> None:
+        """Note that files are being used."""
+        now = time.time()
+        with self._transaction() as connection:
+            connection.executemany(
+                "UPDATE files SET used = ? WHERE key = ?", [(now, key) for key in keys]
+            )
 
     def remove(self, keys: Iterable[str]) -> None:
         with self._transaction() as connection:
@@ -166,13 +175,17 @@ class WorkingCopy:
         self._index.remove(gone)
         hollow: list[str] = []
         fetch: list[str] = []
+        missing: list[str] = []
         for key, it in listed.items():
             row = known.get(key)
             if row is None or row.etag != it.etag:
                 read = row is not None and not row.hollow and self._stands(row)
                 (fetch if read and not self._is_input(key) else hollow).append(key)
             elif not self._path(key).exists():
-                hollow.append(key)
+                missing.append(key)
+        if missing:  # what another process is just replacing is there again in a moment
+            time.sleep(_MOMENT_S)
+            hollow += [key for key in missing if not self._path(key).exists()]
         self._in_parallel(self._hollow_out, {key: listed[key] for key in hollow})
         self._in_parallel(self._get, {key: listed[key] for key in fetch})
 
@@ -184,10 +197,12 @@ class WorkingCopy:
             for key, it in sorted(objects.items()):
                 if self._is_input(key):
                     yield key, it.size, it.modified_ns / 1e9
-            todo += [it for it in folders if self._is_input(f"{it}/")]
+            todo += [it for it in folders if self._is_input(it)]
 
     def _is_ours(self, key: str) -> bool:
-        first = key.partition("/")[0]
+        first, *_ = parts = key.split("/")
+        if not {"", ".", ".."}.isdisjoint(parts):  # a key can be any text
+            return False
         return first not in LOCAL and (first == HIDDEN or not first.startswith("."))
 
     def _is_input(self, key: str) -> bool:
@@ -205,14 +220,13 @@ class WorkingCopy:
             StoreError: the store does not give one of them, or has another one since the last look.
         """
         wanted = [row for key in self._keys(paths) for row in self._index.below(key)]
-        now = time.time()
-        self._index.put(replace(row, used=now) for row in wanted if not row.hollow)
+        self._index.touch(row.key for row in wanted if not row.hollow)
         self._in_parallel(
             self._get, {row.key: row.object for row in wanted if row.hollow and self._stands(row)}
         )
 
     def publish(self, paths: Iterable[Path], last: Path | None = None) -> None:
-        """Store files, and all files in folders, that were written here, and make room.
+        """Store files, and all files in folders, that were written here.
 
         What is gone from a folder since the last look is deleted in the store.
 
@@ -240,6 +254,11 @@ class WorkingCopy:
         for key in self._keys([path]):
             self._delete({row.key for row in self._index.below(key)})
         remove(path)
+
+    def has_content(self, path: Path) -> bool:
+        """Whether a file's content is on this machine."""
+        rows = [row for key in self._keys([path]) for row in self._index.below(key)]
+        return path.is_file() and not any(row.hollow and self._stands(row) for row in rows)
 
     def _delete(self, keys: Collection[str]) -> None:
         self.store.delete(sorted(keys))

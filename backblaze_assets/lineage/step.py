@@ -238,6 +238,8 @@ class Step:
         found = result_at(self.lineage, error.path)
         if found is None or not self.lineage.can_be_made(found.asset, found.key):
             return error
+        if not self.view.folder.has_content(error.path):
+            return DataError(f"{error.path} was read before it was fetched. Run the same again.")
         self.view.folder.remove(error.path)
         return DataError(
             f"{error.path} was damaged: {error.reason}. It is removed, and the same command again "

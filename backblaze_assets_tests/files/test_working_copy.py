@@ -13,7 +13,7 @@ from backblaze_assets.drive_stats.archive import scan
 from backblaze_assets.drive_stats.survey import survey
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.folder import DataFolder
-from backblaze_assets.files.store import ChangedError, Store, StoreError
+from backblaze_assets.files.store import ChangedError, Object, Store, StoreError
 from backblaze_assets_tests.drive_stats.zips import csv, row, write_zip
 
 pytest.importorskip("obstore")
@@ -293,6 +293,24 @@ def test_what_is_of_this_machine_alone_stays_out(copy, there):
     found = {path.relative_to(copy.root).as_posix() for path in copy.root.rglob("*.*")}
     assert "dagster/history/runs.db" not in found
     assert ".kept/records/frames/a.json.gz" in found
+
+
+def test_no_key_leads_out_of_the_copy(copy, monkeypatch):
+    escaping = {"../outside.zip": Object(3, "x", 1), "a/../../b.zip": Object(3, "x", 1)}
+    monkeypatch.setattr(Store, "objects", lambda _: escaping)
+    copy.look()
+    assert [path.name for path in copy.root.parent.rglob("*.zip")] == []
+
+
+def test_whether_content_is_here_is_known(copy, there):
+    write(there / "frames/a.jpg", b"a")
+    copy.look()
+    path = copy.path("frames", "a.jpg")
+    assert not copy.has_content(path)
+    copy.fetch([path])
+    assert copy.has_content(path)
+    assert copy.has_content(write(copy.path("frames", "b.jpg"), b"b"))
+    assert not copy.has_content(copy.path("frames", "c.jpg"))
 
 
 def test_inputs_are_told_without_looking_at_results(copy, there):
