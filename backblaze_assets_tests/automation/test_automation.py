@@ -15,6 +15,7 @@ from backblaze_assets.automation import keep_up_to_date, requests, schedules
 from backblaze_assets.automation.keep_up_to_date import STILL_S, keep_up_to_date_sensor
 from backblaze_assets.automation.reloading import reload_definitions
 from backblaze_assets.automation.requests import BATCH
+from backblaze_assets.drive_stats import download as downloading
 from backblaze_assets.drive_stats.archive import BASE_URL
 from backblaze_assets.errors import DataError
 from backblaze_assets.graph import GRAPH, upstream_of
@@ -441,8 +442,8 @@ def host(monkeypatch) -> list[object]:
         asked.append((zips, folder, base_url))
         return []
 
-    monkeypatch.setattr(schedules, "published_since", published_since)
-    monkeypatch.setattr(schedules, "download", download)
+    monkeypatch.setattr(downloading, "published_since", published_since)
+    monkeypatch.setattr(downloading, "download", download)
     return asked
 
 
