@@ -31,7 +31,7 @@ DAILY_SCHEMA = pl.Schema(
 - maker: by the model's name.
 - model: as in the data, blanks collapsed, and aliases of one model brought together.
 - boot: whether it is a model of boot drives.
-- drives: that reported; failures: rows that report a failure.
+- drives: how many reported; failures: rows that report a failure.
 - capacity_bytes: the most common possible one of the model's rows that day; null without one.
 """
 
