@@ -20,9 +20,9 @@ from backblaze_assets.drive_stats.importer import REPORT_KEY
 from backblaze_assets.drive_stats.parquet import read_extra, read_origin, write_parquet
 from backblaze_assets.files.atomic import this_process
 from backblaze_assets.film.style import Style
-from backblaze_assets.graph import GRAPH
+from backblaze_assets.graph import GRAPH, upstream_of
 from backblaze_assets.lineage.status import Lineage, Status
-from backblaze_assets.partitions import Key
+from backblaze_assets.partitions import Key, Partitioning
 from backblaze_assets.resources import Data
 from backblaze_assets.settings import Settings
 
@@ -31,6 +31,20 @@ FIRST, LAST = date(2013, 6, 25), date(2013, 7, 6)
 
 DAYS = (LAST - FIRST).days + 1
 Q2, Q3 = "2013-04-01", "2013-07-01"
+
+_DAILY = [it.name for it in GRAPH.values() if it.partitioning is Partitioning.DAYS]
+_QUARTERLY = [
+    name
+    for name in GRAPH
+    if all(GRAPH[it].partitioning is Partitioning.QUARTERS for it in upstream_of([name]))
+]
+RUNS = (
+    tuple(_QUARTERLY),
+    tuple(_DAILY),
+    tuple(name for name in GRAPH if name not in {*_QUARTERLY, *_DAILY}),
+)
+"""The assets of each run on the way from a zip to everything: those that are made from quarters
+alone, those of days, and what is made from both."""
 
 FRAMES_AROUND = (4 + 1 + 8) * 60
 """Frames of a film beside those of its days: title, closing frames and end card, in seconds."""

@@ -91,8 +91,7 @@ def metadata(part: Part, film: Film) -> Mapping[str, Any]:
         "film_seconds": round(film.video.seconds, 3),
         "megabytes": round(part.path.stat().st_size / 1e6, 1),
         "frames": film.video.frames,
-        "width": film.video.width,
-        "height": film.video.height,
+        "size": f"{film.video.width} x {film.video.height}",  # as text: numbers get a plot
         DIGESTS: dg.MetadataValue.json(dict(film.digests)),
         "zips": dg.MetadataValue.json(dict(film.sources)),
     }

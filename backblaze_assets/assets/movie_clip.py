@@ -36,8 +36,7 @@ def metadata(part: Part, video: VideoInfo) -> Mapping[str, Any]:
         "frames": video.frames,
         "film_seconds": round(video.seconds, 3),
         "bytes": part.path.stat().st_size,
-        "width": video.width,
-        "height": video.height,
+        "size": f"{video.width} x {video.height}",  # as text: numbers get a plot
     }
 
 

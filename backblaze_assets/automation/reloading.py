@@ -3,8 +3,6 @@
 Runs load the definitions themselves, so they do not depend on it; only what is shown does.
 """
 
-import httpx
-
 TIMEOUT_S = 40
 """Dagster gives a tick of a sensor 60 seconds."""
 
@@ -19,6 +17,8 @@ def reload_definitions(port: int, location: str) -> bool:
         port: where the UI listens.
         location: name of the code location.
     """
+    import httpx  # which every run would load with the definitions, for nothing
+
     try:
         # A proxy that the environment may name does not lead to this machine.
         answer = httpx.post(

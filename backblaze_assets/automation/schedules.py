@@ -3,7 +3,6 @@
 import dagster as dg
 
 from backblaze_assets.automation.requests import agenda, is_at_work
-from backblaze_assets.drive_stats.download import download, published_since
 from backblaze_assets.drive_stats.quarters import next_quarter, quarter_name
 from backblaze_assets.graph import GRAPH
 from backblaze_assets.instance.asset_job import implicit_asset_job
@@ -18,6 +17,9 @@ from backblaze_assets.work.progress import Lines, listening
 )
 def fetch_new_quarters(context: dg.OpExecutionContext, data: dg.ResourceParam[Data]) -> None:
     """Download what was published after the newest zip in the data folder, and nothing older."""
+    # Loads a client for HTTP, which every run would load with the definitions, for nothing.
+    from backblaze_assets.drive_stats.download import download, published_since
+
     present = data.seen_anew().view.calendar.quarters
     if not present:
         context.log.info(

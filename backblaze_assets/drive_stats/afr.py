@@ -68,13 +68,14 @@ AFR_SCHEMA = pl.Schema(
 - maker, model, capacity_bytes, capacity_tb: null where the group is not of one.
 - boot: whether these are boot drives. All kinds but `model` and `boot` leave them out.
 - drives_end: in service on the last reported day; drives_seen: reported in the window.
-- drives_added, drives_failed, drives_removed: that came first, failed first, or left without
-  failing in the window. Came, by the model they came as; failed and left, by their last one.
-- drive_days, failures: rows, and rows that report a failure.
-- afr, afr_low, afr_high: percent a year, with the exact interval at 95 %.
+- drives_added: that came in the window, by the model they came as; drives_failed: that failed for
+  the first time in it, by their last model; drives_removed: that left in it without failing, by
+  their last model.
+- drive_days: rows; failures: rows that report a failure.
+- afr: percent a year, of 365 days; afr_low, afr_high: its exact interval at 95 %.
 - mean_age_months: of `drives_end`, by power-on hours, or since first seen for a drive that does
   not tell them. mean_age_of_failed_months: of `drives_failed`, on the day of failure.
-- first_seen, last_seen: first and last day of the group in all history.
+- first_seen: first day of the group in all history; last_seen: its last day.
 - status: what a table published by the rule of the time does with a model; see `with_status`.
   Null for other kinds.
 """

@@ -25,6 +25,15 @@ DAILY_SCHEMA = pl.Schema(
         "capacity_bytes": pl.Int64(),
     }
 )
+"""Of `daily_stats`: one row per day and model that reported.
+
+- date: the day, by the name of its file.
+- maker: by the model's name.
+- model: as in the data, blanks collapsed, and aliases of one model brought together.
+- boot: whether it is a model of boot drives.
+- drives: how many reported; failures: rows that report a failure.
+- capacity_bytes: the most common possible one of the model's rows that day; null without one.
+"""
 
 _RAW_SCHEMA = pl.Schema(
     {"date": pl.Date(), "model": pl.String(), "capacity_bytes": pl.Int64(), "failure": pl.Int8()}

@@ -53,6 +53,23 @@ DRIVE_SCHEMA = pl.Schema(
         "first_hours_on": pl.Date(),
     }
 )
+"""Of `drives`: one row per drive ever seen.
+
+- serial_number: as in the data.
+- model: the one under which the drive was first seen; maker: by the model's name.
+- boot: whether it is a boot drive; they are left out of rates and film.
+- capacity_bytes: the most common possible one of the model.
+- slot: rank in the model by (first_seen, serial_number), from 0, which never changes.
+- first_seen: first day with a row; last_seen: last day with a row.
+- failed_on: day of the first failure; null without one.
+- removed_on: first day of the known time after `last_seen`, of drives that did not fail and were
+  not seen on or after the last full day; null for all others.
+- failures: rows that report a failure; drive_days: rows.
+- power_on_hours: the last plausible reading of SMART 9, or null.
+- hours_on: the day of `power_on_hours`.
+- first_power_on_hours: the first plausible reading of SMART 9.
+- first_hours_on: the day of `first_power_on_hours`.
+"""
 SPELL_SCHEMA = pl.Schema(
     {
         "serial_number": pl.String(),
@@ -91,13 +108,8 @@ class Lifetimes:
 
     Attributes:
         drives: one row per drive ever seen, sorted by (model, slot); columns `DRIVE_SCHEMA`.
-            `model` is the one under which the drive was first seen, so that its slot, its rank in
-            the model by (first_seen, serial_number), never changes. `removed_on` is the first day
-            of the known time after `last_seen`, for drives that did not fail and were not seen on
-            or after the last full day. `first_power_on_hours` is the first plausible reading
-            of SMART 9, on the day `first_hours_on`, and `power_on_hours` the last one, on
-            `hours_on`; all four are null where there is none. The first tells the age at which
-            a drive came (`entry_hours`), which no later quarter changes.
+            `first_power_on_hours` tells the age at which a drive came (`entry_hours`), which no
+            later quarter changes.
         spells: one row per drive and model that it was reported under, sorted by (first_seen,
             serial_number, model); columns `SPELL_SCHEMA`. Some drives change model.
         days: one row per calendar day of every known quarter up to the last day of its zip;

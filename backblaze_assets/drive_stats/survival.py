@@ -78,21 +78,23 @@ SURVIVAL_SCHEMA = pl.Schema(
 
 - kind: `all`, `boot`, `maker`, `size` or `model`; group: its name, as in `afr_table`. maker,
   capacity_tb, boot: null where the group is not of one.
+- age_years: at which the quarter of a year of age ends that the row is about.
 - followed: drives followed at this age. entries, failures, removals, censored (in service at the
   end): within the quarter of a year of age that ends here, so that followed = followed before +
   entries - failures - removals - censored. least_at_risk: the fewest drives at risk at any failure
   in it, null without one.
-- start_hours, end_hours: the stretch on which curves are given; null where there is none.
-  supported: whether this age is within.
-- survival, and its log-log interval at 95 % (null before the first failure, and at 0): from
-  start_hours. greenwood: sum of d / (Y (Y - d)) up to here, so that differences of it give the
-  variance over any span.
-- failed, removed: cumulative incidence from start_hours, with intervals; 1 - failed - removed is
-  in service.
-- drive_years: watched within the quarter of a year of age. hazard, hazard_low, hazard_high:
-  failures per hundred drive years in it, and the exact interval; null without a drive year.
-- drives_without_age, failures_without_age: drives of the group that never told their power-on
-  hours and are left out, and how many of them failed.
+- start_hours: the age from which on curves are given; null where there is none. end_hours:
+  the age up to which they are. supported: whether this age is within.
+- survival: by Kaplan and Meier, from start_hours. survival_low, survival_high: its log-log interval
+  at 95 %; null before the first failure, and at 0. greenwood: sum of d / (Y (Y - d)) up to
+  here, so that differences of it give the variance over any span.
+- failed: cumulative incidence of failure from start_hours; 1 - failed - removed is in service.
+  failed_low, failed_high: its interval at 95 %. removed: cumulative incidence of removal from
+  start_hours. removed_low, removed_high: its interval at 95 %.
+- drive_years: watched within the quarter of a year of age. hazard: failures per hundred drive years
+  in it; null without a drive year. hazard_low, hazard_high: its exact interval at 95 %.
+- drives_without_age: drives of the group that never told their power-on hours, and are left out;
+  failures_without_age: how many of them failed.
 """
 
 Hours = npt.NDArray[np.int64]

@@ -22,6 +22,7 @@ import polars as pl
 from backblaze_assets.graph import GRAPH, Asset
 from backblaze_assets.lineage.checking import checks_step
 from backblaze_assets.lineage.code_version import code_version
+from backblaze_assets.lineage.columns import descriptions
 from backblaze_assets.lineage.step import run_step
 from backblaze_assets.partitions import Calendar, Partitioning, quarters_per_run
 from backblaze_assets.resources import Data
@@ -119,5 +120,6 @@ def _columns(schema: pl.Schema | None) -> dict[str, object]:
     """The columns of the asset's table, for the UI."""
     if schema is None:
         return {}
-    columns = [dg.TableColumn(name, str(kind)) for name, kind in schema.items()]
+    words = descriptions(schema)
+    columns = [dg.TableColumn(name, str(kind), words.get(name)) for name, kind in schema.items()]
     return {"dagster/column_schema": dg.TableSchema(columns)}

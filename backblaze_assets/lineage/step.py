@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ from backblaze_assets.resources import Data
 from backblaze_assets.work.locks import one_at_a_time
 from backblaze_assets.work.progress import Lines, listening, somebody_listens
 
-LIBRARIES = ("polars", "pyarrow", "numpy", "pillow", "imageio-ffmpeg", "isal")
+LIBRARIES = ("polars", "pyarrow", "numpy", "pillow", "imageio-ffmpeg", "isal", "numba")
 """Those whose version can shape a result."""
 
 
@@ -452,8 +452,11 @@ def _complaint(asset: str, failed: Mapping[Key, DataError]) -> str:
 
 @cache
 def _libraries() -> str:
-    names = [f"{name} {version(name)}" for name in LIBRARIES]
-    return ", ".join([f"Python {platform.python_version()}", *names])
+    names = [f"Python {platform.python_version()}"]
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):  # Numba can be done without
+            names.append(f"{name} {version(name)}")
+    return ", ".join(names)
 
 
 def _is_in_quarter(text: str, quarter: date) -> bool:

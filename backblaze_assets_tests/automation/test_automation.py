@@ -15,6 +15,7 @@ from backblaze_assets.automation import keep_up_to_date, requests, schedules
 from backblaze_assets.automation.keep_up_to_date import STILL_S, keep_up_to_date_sensor
 from backblaze_assets.automation.reloading import reload_definitions
 from backblaze_assets.automation.requests import BATCH
+from backblaze_assets.drive_stats import download as downloading
 from backblaze_assets.drive_stats.archive import BASE_URL
 from backblaze_assets.errors import DataError
 from backblaze_assets.graph import GRAPH, upstream_of
@@ -27,6 +28,7 @@ from backblaze_assets_tests.project import (
     FIRST,
     Q2,
     Q3,
+    RUNS,
     START,
     Project,
     kept_project,
@@ -38,9 +40,7 @@ from backblaze_assets_tests.project import (
 )
 from backblaze_assets_tests.repack import repack
 
-QUARTERLY = ["drive_lifetimes", "film_layout", "raw_quarter", "survival"]
-DAILY = ["daily_stats", "frames"]
-REST = ["afr_table", "movie", "movie_clip", "report", "share"]
+QUARTERLY, DAILY, REST = map(sorted, RUNS)
 NOBODY = 1
 """A port at which nobody answers."""
 
@@ -314,7 +314,7 @@ def test_what_was_not_checked_is_judged_in_a_run_of_checks_over_its_range(projec
     assert made(result) == []
     assert set(project.status("raw_quarter").values()) == {Status.UP_TO_DATE}
     assert sorted(it for found in ticks.tick() for it in names(found)) == [
-        *("daily_stats", "drive_lifetimes", "film_layout", "survival")
+        *sorted({"daily_stats", *QUARTERLY} - {"raw_quarter"})
     ]
 
 
@@ -459,8 +459,8 @@ def host(monkeypatch) -> list[object]:
         asked.append((zips, folder, base_url))
         return []
 
-    monkeypatch.setattr(schedules, "published_since", published_since)
-    monkeypatch.setattr(schedules, "download", download)
+    monkeypatch.setattr(downloading, "published_since", published_since)
+    monkeypatch.setattr(downloading, "download", download)
     return asked
 
 

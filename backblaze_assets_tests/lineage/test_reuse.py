@@ -1,5 +1,6 @@
 """What was replaced comes back, and what another person has made is taken, without computing."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
@@ -270,6 +271,19 @@ def test_a_damaged_result_of_another_person_is_made_anew(other):
     assert ("survival", Q2) in marked(other, TAKEN)
     assert ("survival", Q3) not in marked(other, TAKEN)
     assert contents(other) == old
+
+
+def test_what_nobody_has_a_record_of_is_made_anew_and_not_kept(other, code):
+    """Another person's results, without his records and by other code: there is nothing to say."""
+    shutil.rmtree(other.file(".kept"))
+    for asset in ("raw_quarter", "drive_lifetimes"):
+        code(asset, "another")
+    other.update("drive_lifetimes")
+    assert marked(other, TAKEN) == set()
+    assert {made.code_version for made in other.lineage().ledger.all("raw_quarter").values()} == {
+        "another"
+    }
+    assert other.data.kept.entries() == []
 
 
 @pytest.mark.parametrize("name", ["movie/movie.srt", "share/film/poster.png"])
