@@ -102,7 +102,8 @@ class Asset:
         reads: how it reads each upstream asset; itself, if a partition continues an earlier one.
         sources: what else it is made from.
         group: where the UI shows it.
-        pool: heavy steps of one pool work one at a time on a data folder, in whatever process.
+        pool: heavy steps of one pool work one at a time on a data folder, in whatever process,
+            unless their partitions are divided among runs.
         blocking: its checks that must pass before anything is made from it.
         errors: its checks whose failure is an error as well, but holds nothing back; that of all
             other checks is a warning.

@@ -112,11 +112,11 @@ def written_mb(*paths: Path) -> float:
 
 
 def _tree(pid: int) -> list[int]:
-    children = [
-        int(child)
-        for task in Path(f"/proc/{pid}/task").glob("*/children")
-        for child in _read(task).split()
-    ]
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:  # it has ended
+        return [pid]
+    children = [int(child) for task in tasks for child in _read(task / "children").split()]
     return [pid, *(grandchild for child in children for grandchild in _tree(child))]
 
 
