@@ -111,6 +111,7 @@ def test_the_command_line_answers_from_a_store(tmp_path, store, monkeypatch, cap
     ("variables", "said"),
     [
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "the store cannot be reached"),
+        ({"AWS_ENDPOINT_URL": "127.0.0.1:9"}, "AWS_ENDPOINT_URL is '127.0.0.1:9'; it has to"),
         ({"BUCKET": "no-such-bucket"}, "there is no such bucket"),
     ],
 )

@@ -116,10 +116,18 @@ class Store:
     def _opened(self, tries: int) -> "ObjectStore":
         from obstore.store import from_url
 
+        # What is set to nothing is not set, as for the store's own tools.
+        for name in [it for it in os.environ if it.startswith("AWS_") and not os.environ[it]]:
+            del os.environ[name]
+        endpoint = os.environ.get("AWS_ENDPOINT_URL", "https://")
+        if not endpoint.startswith(("http://", "https://")):
+            raise StoreError(
+                f"AWS_ENDPOINT_URL is {endpoint!r}; it has to begin with https:// or http://."
+            )
         options: Any = {
             "timeout": timedelta(seconds=120),
             # Who writes http in the address of the store means it.
-            "allow_http": os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"),
+            "allow_http": endpoint.startswith("http://"),
         }
         retries: Any = {"max_retries": tries, "backoff": _BACKOFF}
         store: ObjectStore = from_url(self.address, client_options=options, retry_config=retries)
