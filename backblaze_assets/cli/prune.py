@@ -8,10 +8,10 @@ from rich.table import Table
 
 from backblaze_assets.cli import console
 from backblaze_assets.errors import DataError
-from backblaze_assets.instance.opening import home, is_read_only, look_at_instance
+from backblaze_assets.instance.opening import is_read_only, look_at_instance
 from backblaze_assets.lineage.pruning import Waste, find_waste, remove_waste
 from backblaze_assets.resources import Data
-from backblaze_assets.settings import Settings
+from backblaze_assets.settings import Settings, instance_home
 from backblaze_assets.work.locks import one_at_a_time
 
 
@@ -31,7 +31,7 @@ def prune(settings: Settings, *, yes: bool, all_kept: bool) -> None:
 
     def find() -> list[Waste]:
         with look_at_instance(root) as instance:
-            logs = home(root) / "storage"
+            logs = instance_home(root) / "storage"
             lineage = data.lineage(instance)
             return find_waste(
                 lineage, data.kept, data.locks, logs, settings.log_days, all_kept=all_kept
