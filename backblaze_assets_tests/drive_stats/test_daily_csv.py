@@ -208,6 +208,7 @@ def test_names_in_upper_case_and_without_a_name(tmp_path):
         (csv(row()).replace(b",", b";"), "separated by semicolons: save it with commas"),
         (csv(row()).replace(b",", b"\t"), "separated by tabs: save it with commas"),
         (csv(row()).decode().encode("utf-16"), "the file is UTF-16, not UTF-8"),
+        (csv(row(), header=f"'{HEADER}'".replace(",", "','")), "the fields are in single quotes"),
         (csv(row()).decode().encode("utf-32"), "the file is UTF-32, not UTF-8"),
         (csv(row()).decode().upper().encode("utf-32-be"), "the file is UTF-32, not UTF-8"),
         (b"x" * 3_000_000, "line 1: more than 1,048,576 bytes without a line's end"),
