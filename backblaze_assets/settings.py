@@ -105,6 +105,11 @@ def copy_of(store: str) -> Path:
     return Path(folder) / re.sub(r"[^A-Za-z0-9.-]+", "_", store)
 
 
+def instance_home(data: Path) -> Path:
+    """Dagster's folder: DAGSTER_HOME if that is set, else `dagster` in the data folder."""
+    return Path(os.environ.get("DAGSTER_HOME") or data.absolute() / "dagster")
+
+
 def _switch(name: str) -> bool:
     """A variable that is `on` or `off`; off when it is not set."""
     text = os.environ.get(name) or "off"

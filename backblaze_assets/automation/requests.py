@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from backblaze_assets.graph import GRAPH
+from backblaze_assets.lineage.building import checks_of
 from backblaze_assets.lineage.plan import Batch, next_batches
 from backblaze_assets.lineage.status import Attempt, Lineage
 
@@ -84,11 +85,7 @@ def _bounded(batches: Sequence[Batch], limit: int | None) -> list[Batch]:
 
 
 def _request(name: str, batch: Batch) -> dg.RunRequest:
-    checks = [
-        dg.AssetCheckKey(dg.AssetKey(asset), check)
-        for asset in batch.assets
-        for check in GRAPH[asset].blocking
-    ]
+    checks = [check for asset in batch.assets for check in checks_of(asset)]
     return dg.RunRequest(
         run_key=name,
         asset_selection=[] if batch.judge_only else [dg.AssetKey(it) for it in batch.assets],

@@ -602,8 +602,8 @@ def _existing(settings: Settings) -> Path:
     return settings.data
 
 
-def _bring_up_to_date(data: "Data", targets: list[str], *, quiet: bool = False) -> None:
-    """Materialize what is missing or out of date, and say what is done."""
+def _bring_up_to_date(data: "Data", targets: list[str], *, quiet: bool = False) -> bool:
+    """Materialize what is missing or out of date, and say what is done: whether there was any."""
     from backblaze_assets.cli.update import bring_up_to_date
     from backblaze_assets.instance.opening import is_read_only, look_at_instance, open_instance
 
@@ -615,6 +615,7 @@ def _bring_up_to_date(data: "Data", targets: list[str], *, quiet: bool = False) 
         console.say(sentence)
     if not ran and not quiet:
         console.say("Everything is up to date.")
+    return bool(ran)
 
 
 def _print_film(data: "Data") -> None:
@@ -627,7 +628,17 @@ def _tables(asset: str, quarter: date | None) -> dict[date, Path]:
     Raises:
         DataError: there are no data of `quarter`; said before anything is made.
     """
-    data = _data(Settings.from_environment())
+    from backblaze_assets.lineage import unchanged
+
+    settings = Settings.from_environment()
+    root = _existing(settings)
+    seen = unchanged.state(settings)
+    note = unchanged.recall(settings, asset, seen)
+    if note and (quarter is None or quarter in note.quarters):
+        for sentence in note.told:
+            console.say(sentence)
+        return _files(root, asset, note.quarters)
+    data = _data(settings)
     there = data.view.calendar.quarters
     if quarter and there and quarter not in there:
         name = quarter_name(quarter)
@@ -640,10 +651,16 @@ def _tables(asset: str, quarter: date | None) -> dict[date, Path]:
             f"There is no zip for {name} in {data.root}: fetch it with `backblaze-assets "
             f"download {name}`. There are {', '.join(quarter_name(other) for other in there)}."
         )
-    _bring_up_to_date(data, [asset], quiet=True)
-    paths = {each: data.folder.path(asset, f"{each}.parquet") for each in there}
+    if not _bring_up_to_date(data, [asset], quiet=True):
+        told = list(data.view.survey.unused.values())
+        unchanged.remember(settings, asset, seen, unchanged.Note(there, told))
+    paths = _files(root, asset, there)
     data.folder.fetch(paths.values())
     return paths
+
+
+def _files(root: Path, asset: str, quarters: list[date]) -> dict[date, Path]:
+    return {each: DataFolder(root).path(asset, f"{each}.parquet") for each in quarters}
 
 
 def _fetched(data: "Data", asset: str, name: str) -> Path:

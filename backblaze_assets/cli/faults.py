@@ -29,11 +29,12 @@ def _needed() -> int:
 
 
 def _damaged_records(root: Path) -> str:
-    from backblaze_assets.instance.opening import damaged_databases, home
+    from backblaze_assets.instance.opening import damaged_databases
+    from backblaze_assets.settings import instance_home
 
     damaged = damaged_databases(root)
     lines = [f"{path}: {reason}." for path, reason in damaged]
-    return "\n".join([*lines, advice(home(root))]) if damaged else ""
+    return "\n".join([*lines, advice(instance_home(root))]) if damaged else ""
 
 
 def advice(home: Path) -> str:

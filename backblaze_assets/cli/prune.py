@@ -9,10 +9,10 @@ from rich.table import Table
 from backblaze_assets.cli import console
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.records import HIDDEN
-from backblaze_assets.instance.opening import home, is_read_only, look_at_instance
+from backblaze_assets.instance.opening import is_read_only, look_at_instance
 from backblaze_assets.lineage.pruning import Waste, find_waste, remove_waste
 from backblaze_assets.resources import Data
-from backblaze_assets.settings import Settings
+from backblaze_assets.settings import Settings, instance_home
 from backblaze_assets.work.locks import one_at_a_time
 
 
@@ -34,7 +34,7 @@ def prune(settings: Settings, *, yes: bool, all_kept: bool) -> None:
         with look_at_instance(root) as instance, data.folder.using():
             data.folder.look()
             data.folder.fetch([root / HIDDEN])
-            logs = home(root) / "storage"
+            logs = instance_home(root) / "storage"
             lineage = data.lineage(instance)
             return find_waste(lineage, data.kept, logs, settings.log_days, all_kept=all_kept)
 

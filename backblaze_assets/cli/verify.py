@@ -3,9 +3,10 @@
 from backblaze_assets.cli import console
 from backblaze_assets.cli.faults import advice
 from backblaze_assets.errors import DataError
-from backblaze_assets.instance.opening import damaged_databases, home, look_at_instance
+from backblaze_assets.instance.opening import damaged_databases, look_at_instance
 from backblaze_assets.lineage.verifying import Damage, damaged
 from backblaze_assets.resources import Data
+from backblaze_assets.settings import instance_home
 from backblaze_assets.work.locks import one_at_a_time
 from backblaze_assets.work.progress import listening
 
@@ -42,7 +43,7 @@ def verify(data: Data, *, remove: bool) -> str:
         console.say(f"Removed {each.result.path}: {each.reason}.")
     left = [each for each in found if each not in removed]
     if left or records:
-        told = [*records, *([advice(home(data.root))] if records else []), *map(str, left)]
+        told = [*records, *([advice(instance_home(data.root))] if records else []), *map(str, left)]
         if any(each.can_be_made for each in left):
             told.append("`backblaze-assets verify --remove` removes what can be made anew.")
         what = f"{len(left) + len(records):,} of {count:,} files are damaged:"

@@ -48,7 +48,7 @@ _BAD_QUOTE = "a quotation mark that is not closed, or has something after it"
 _DUPLICATE = "serial number occurs before"
 _LINE_ENDS = {b"\n": "LF", b"\r\n": "CRLF", b"\r": "CR"}
 _DATE = re.compile(
-    r"(?:(?P<iso>\d{4}-\d{1,2}-\d{1,2})|(?P<us>\d{1,2}/\d{1,2}/(?:\d{4}|\d{2})))"
+    r"(?:(?P<iso>\d{4}(?P<sign>[-/])\d{1,2}(?P=sign)\d{1,2})|(?P<us>\d{1,2}/\d{1,2}/(?:\d{4}|\d{2})))"
     r"(?:[T ]+(?:0?0:00(?::00(?:\.0+)?)?|12:00(?::00)? ?AM)(?: ?(?:Z|UTC|[+-]00:?00))?)?",
     re.ASCII | re.IGNORECASE,
 )
@@ -600,7 +600,11 @@ def _count_dates(dates: pa.ChunkedArray | pa.Array, day: date) -> tuple[int, dic
 
 
 def _parse_date(text: str | None) -> date | None:
-    """The day meant by `2018-02-25` or `2/25/18`, with the time of midnight or without one."""
+    """The day meant by `2018-02-25`, `2018/2/25` or `2/25/18`, perhaps with the time of midnight.
+
+    What begins with two figures has the month first, as Backblaze wrote it; the other way round it
+    is another day than the file's, which is counted. It never decides which day a row is of.
+    """
     match = _DATE.fullmatch((text or "").strip())
     if not match:
         return None
@@ -609,6 +613,6 @@ def _parse_date(text: str | None) -> date | None:
     else:
         form = "%m/%d/%Y" if len(match["us"].rpartition("/")[2]) == 4 else "%m/%d/%y"
     try:
-        return datetime.strptime(match["iso"] or match["us"], form).date()  # noqa: DTZ007 - a day
+        return datetime.strptime((match["iso"] or "").replace("/", "-") or match["us"], form).date()  # noqa: DTZ007 - a day
     except ValueError:
         return None

@@ -155,8 +155,11 @@ _KINDS = {
 
 def _cause(header: str) -> str:
     """Why a header might name no column, for the beginning of a message."""
-    if "s\0e\0r\0i\0a\0l" in header:
-        return "the file is UTF-16, not UTF-8: save it as UTF-8. There is "
+    for encoding, zeros in (("UTF-16", "\0"), ("UTF-32", "\0\0\0")):
+        if zeros.join("serial") in header.lower():
+            return f"the file is {encoding}, not UTF-8: save it as UTF-8. There is "
+    if "'serial_number'" in header.lower():
+        return "the fields are in single quotes: save it with double ones or without. There is "
     for separator, name in _OTHER_SEPARATORS.items():
         if set(REQUIRED) <= {part.strip(' "').lower() for part in header.split(separator)}:
             return f"the fields are separated by {name}: save it with commas. There is "

@@ -22,6 +22,7 @@ import dagster as dg
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.atomic import write_atomic
 from backblaze_assets.instance.run_launcher import fail_dead_runs
+from backblaze_assets.settings import instance_home
 
 DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
 """What an instance keeps on disk that says what has been made and checked."""
@@ -30,11 +31,6 @@ _NO_COMPUTE_LOGS = {
     "module": "dagster._core.storage.noop_compute_log_manager",
     "class": "NoOpComputeLogManager",
 }
-
-
-def home(data: Path) -> Path:
-    """The instance's folder: DAGSTER_HOME if that is set, else `dagster` in the data folder."""
-    return Path(os.environ.get("DAGSTER_HOME") or data.absolute() / "dagster")
 
 
 def environment(data: Path) -> dict[str, str]:
@@ -86,7 +82,7 @@ def _instance_without_compute_logs(folder: Path) -> dg.DagsterInstance:
 
 def is_read_only(data: Path) -> bool:
     """Whether the instance of `data` cannot be written to, or not be made."""
-    folder = home(data)
+    folder = instance_home(data)
     return not os.access(folder if folder.exists() else data, os.W_OK)
 
 
@@ -105,7 +101,7 @@ def look_at_instance(data: Path, *, empty: bool = False) -> Iterator[dg.DagsterI
         DataError: DAGSTER_HOME is not a folder.
     """
     _check_users_home()
-    folder = home(data)
+    folder = instance_home(data)
     writable = (folder / DATABASES[1]).is_file() and not is_read_only(data)
     if (writable or _is_on_a_server(folder)) and not empty:
         with open_instance(data) as instance:
@@ -150,7 +146,7 @@ def _is_on_a_server(folder: Path) -> bool:
 
 def damaged_databases(data: Path) -> list[tuple[Path, str]]:
     """Which of the instance's databases SQLite finds damaged, and what it says."""
-    paths = [path for path in sorted(home(data).glob("*/**/*.db")) if path.is_file()]
+    paths = [path for path in sorted(instance_home(data).glob("*/**/*.db")) if path.is_file()]
     return [(path, reason) for path in paths if (reason := _damage(path))]
 
 
@@ -169,7 +165,7 @@ def _damage(path: Path) -> str:
 def _prepared(data: Path) -> Path:
     """The instance's folder, with its settings unless it is the user's own."""
     _check_users_home()
-    folder = home(data)
+    folder = instance_home(data)
     if os.environ.get("DAGSTER_HOME"):
         return folder
     written, wanted = folder / "dagster.yaml", settings_file().read_bytes()
@@ -204,5 +200,5 @@ def settings_file() -> Path:
 
 def _variables(data: Path) -> dict[str, str]:
     """The variables that `dagster.yaml` names."""
-    folder = home(data)
+    folder = instance_home(data)
     return {"BACKBLAZE_INSTANCE": str(folder), "BACKBLAZE_LOGS": str(folder / "storage")}

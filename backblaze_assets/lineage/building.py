@@ -56,6 +56,12 @@ def build_checks(calendar: Calendar) -> list[dg.AssetChecksDefinition]:
     return found
 
 
+def checks_of(asset: str) -> list[dg.AssetCheckKey]:
+    """The checks of an asset's partitions, those that only warn among them."""
+    judges = getattr(_module(GRAPH[asset]), "CHECKS", ())
+    return [dg.AssetCheckKey(dg.AssetKey(asset), judge.__name__) for judge in judges]
+
+
 def _module(asset: Asset) -> ModuleType:
     return import_module(f"backblaze_assets.assets.{asset.name}")
 

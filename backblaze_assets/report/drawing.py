@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from backblaze_assets.report.text import tag
 
@@ -216,6 +217,26 @@ def line_chart(frame: Frame, lines: Sequence[Line]) -> str:
         if path:
             parts.append(tag("path", d=path, class_="bold" if line.label else "context"))
     return frame.drawn(tag("g", "".join(parts), class_="lines"))
+
+
+def rate_over_drives(frame: Frame, rate: Line, drives: Sequence[float | None]) -> str:
+    """A rate with its band, and behind it how many drives it is of: up to the frame's top."""
+    most = max((count or 0 for count in drives), default=0) or 1
+    outline = [
+        f"{frame.x(place):.1f} {frame.y(frame.end * (count or 0) / most):.1f}"
+        for place, count in enumerate(drives)
+    ]
+    first, last = f"{frame.x(0):.1f}", f"{frame.x(frame.places - 1):.1f}"
+    floor = f"{frame.y(0):.1f}"
+    area = tag("path", d=f"M{first} {floor}L{'L'.join(outline)}L{last} {floor}Z", class_="behind")
+    line = tag("path", d=_path(frame, rate.values), class_="bold")
+    return frame.drawn(tag("g", area + _band(frame, rate.low, rate.high) + line, class_="lines"))
+
+
+def year_labels(quarters: Sequence[date], most: int) -> list[tuple[int, str]]:
+    """Years where they begin among quarters, at most so many: every second, every third, ..."""
+    labels = [(place, str(each.year)) for place, each in enumerate(quarters) if each.month == 1]
+    return labels[:: -(-len(labels) // most) or 1]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,13 @@ from backblaze_assets.drive_stats.publication import PUBLISHED, Window
 from backblaze_assets.drive_stats.quarters import days_of, next_quarter
 from backblaze_assets.report.poster import Film
 
+WINDOW_NAMES: dict[Window, str] = {
+    "quarter": "Quarter",
+    "year": "12 months",
+    "lifetime": "Lifetime",
+}
+"""The windows that the page shows, and what they are called on it."""
+
 MOST_GAPS = 0.1
 """A quarter with more of its days partial or without a report is not compared with."""
 
@@ -108,9 +115,10 @@ class Inputs:
 
     @cached_property
     def by_group(self) -> dict[tuple[str, str], dict[date, dict[str, float]]]:
-        """The series of each kind and group, by quarter: drive_days, afr, afr_low, afr_high."""
+        """The series of each kind and group, by quarter: drive_days, drives_end and rates."""
         found: dict[tuple[str, str], dict[date, dict[str, float]]] = {}
-        columns = ("kind", "group", "quarter", "drive_days", "afr", "afr_low", "afr_high")
+        figures = ("drive_days", "drives_end", "afr", "afr_low", "afr_high")
+        columns = ("kind", "group", "quarter", *figures)
         for row in self.series.select(columns).iter_rows(named=True):
             group = found.setdefault((row["kind"], row["group"]), {})
             group[row["quarter"]] = row

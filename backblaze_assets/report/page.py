@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from backblaze_assets.drive_stats.quarters import quarter_name
-from backblaze_assets.report import ages, sections, times
+from backblaze_assets.report import ages, models, sections, times
 from backblaze_assets.report.inputs import Inputs
 from backblaze_assets.report.poster import Film
 from backblaze_assets.report.sentences import sentences
@@ -18,7 +18,7 @@ SECTIONS = (
     ("age", "By age", "How many fail in one to five years?", ages.by_age),
     ("time", "Over time", "Rates over time", times.over_time),
     ("fleet", "Fleet", "The fleet", times.fleet),
-    ("models", "Model by model", "Model by model", sections.models),
+    ("models", "Model by model", "Model by model", models.models),
     ("published", "Ours and published", "Ours and published", sections.reconciled),
     ("data", "Data and method", "Data and method", sections.data),
 )

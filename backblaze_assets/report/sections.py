@@ -1,6 +1,5 @@
 """The sections of the page, each as HTML from the tables."""
 
-from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -17,30 +16,22 @@ from backblaze_assets.drive_stats.publication import (
 from backblaze_assets.drive_stats.published import KNOWN, MATCH, by_period
 from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.report import cells, compare
-from backblaze_assets.report.ages import YEARS
 from backblaze_assets.report.drawing import (
     axis,
     axis_end,
     dot_and_interval,
     sparkline,
 )
-from backblaze_assets.report.inputs import Inputs
-from backblaze_assets.report.sentences import FEWEST_AT_RISK, link
+from backblaze_assets.report.inputs import WINDOW_NAMES, Inputs
+from backblaze_assets.report.sentences import link
 from backblaze_assets.report.text import (
     NOTHING,
-    anchor,
     decimals,
     number,
     percent,
     size,
     tag,
 )
-
-WINDOW_NAMES: dict[Window, str] = {
-    "quarter": "Quarter",
-    "year": "12 months",
-    "lifetime": "Lifetime",
-}
 
 
 def ranking(inputs: Inputs) -> str:
@@ -316,78 +307,6 @@ def what_changed(inputs: Inputs) -> str:
     return "".join([*parts, tag("h3", "Drives"), cells.items(lines)])
 
 
-def models(inputs: Inputs) -> str:
-    """Everything about each model, closed until it is asked for; retired ones in a group."""
-    life = inputs.rows("model", "lifetime").sort("drives_end", "drives_seen", descending=True)
-    gone = life.filter(pl.col("status") == RETIRED)
-    boot = life.filter(pl.col("status") == BOOT)
-    rest = life.filter(~pl.col("status").is_in([RETIRED, BOOT]))
-    parts = "".join(_model(inputs, row) for row in rest.to_dicts())
-    for name, rows in (("No longer in service", gone), ("Boot drives", boot)):
-        if rows.height:
-            inside = "".join(_model(inputs, row) for row in rows.to_dicts())
-            summary = (
-                f"{name}: {rows.height} models, {number(int(rows['drives_seen'].sum()))} drives"
-            )
-            parts += tag("details", tag("summary", summary) + inside)
-    return parts
-
-
-def _model(inputs: Inputs, life: Mapping[str, Any]) -> str:
-    name = life["model"]
-    windows = [
-        (title, row)
-        for window, title in WINDOW_NAMES.items()
-        for row in inputs.rows("model", window).filter(pl.col("model") == name).to_dicts()
-    ]
-    rows = "".join(
-        tag(
-            "tr",
-            cells.cell(title, text=True)
-            + cells.cell(number(row["drive_days"]))
-            + cells.cell(number(row["failures"]))
-            + cells.cell(percent(row["afr"]))
-            + cells.cell(f"{decimals(row['afr_low'])} - {decimals(row['afr_high'])}"),
-        )
-        for title, row in windows
-    )
-    heads = cells.head("", text=True, sorts=False) + "".join(
-        cells.head(text, sorts=False) for text in ("Drive days", "Failures", "AFR", "from - to, %")
-    )
-    curve = inputs.survival.filter(
-        pl.col("kind") == "model", pl.col("group") == name, pl.col("age_years").is_in(YEARS)
-    )
-    shares = ", ".join(
-        f"{100 * (1 - row['survival']):.1f} % at {row['age_years']:g} y"
-        for row in curve.to_dicts()
-        if row["survival"] is not None and row["followed"] >= FEWEST_AT_RISK
-    )
-    facts = [
-        ("Drives ever", number(life["drives_seen"])),
-        (
-            "In service",
-            f"{number(life['drives_end'])}, {cells.months(life['mean_age_months'])} months old",
-        ),
-        (
-            "Failed, taken out working",
-            f"{number(life['drives_failed'])}, {number(life['drives_removed'])}",
-        ),
-        ("Age of failed drives", f"{cells.months(life['mean_age_of_failed_months'])} months"),
-        ("Seen", f"{life['first_seen']} to {life['last_seen']}"),
-        ("Fail if none is taken out", shares or NOTHING),
-    ]
-    summary = (
-        f"<b>{escape(inputs.names[name])}</b> {escape(life['maker'])} "
-        f"{size(life['capacity_tb'])} · {number(life['drives_end'])} in service · "
-        f"{percent(life['afr'])} over its life"
-    )
-    return tag(
-        "details",
-        tag("summary", summary) + cells.table(heads, rows) + cells.facts(facts),
-        id=anchor(name),
-    )
-
-
 def reconciled(inputs: Inputs) -> str:
     """Ours beside the published figures, a row for each table."""
     if inputs.reconciled.is_empty():
@@ -412,7 +331,12 @@ def reconciled(inputs: Inputs) -> str:
         tag(
             "tr",
             cells.cell(f"{quarter_name(row['period'])} {row['window']}", text=True)
-            + cells.cell(f"{row['models']} of {row['models_published']}", mid=True)
+            + cells.cell(
+                f"{row['models']} of {row['models_published']}"
+                if row["models_published"]
+                else NOTHING,
+                mid=True,
+            )
             + "".join(
                 cells.cell(number(row[name]), far=True)
                 for figure in ("drive_days", "failures")

@@ -14,6 +14,7 @@ from backblaze_assets.report.drawing import (
     for_both,
     line_chart,
     stacked_areas,
+    year_labels,
 )
 from backblaze_assets.report.inputs import Inputs
 from backblaze_assets.report.rates import makers_and_sizes, three_years
@@ -67,11 +68,7 @@ def over_time(inputs: Inputs) -> str:
         .filter(pl.col("drives_end") > 0)
     )
     quarters = sorted(inputs.tables)
-    labels = [
-        (place, str(quarter.year))
-        for place, quarter in enumerate(quarters)
-        if quarter.month == 1 and (len(quarters) < 30 or quarter.year % 3 == 0)
-    ]
+    labels = year_labels(quarters, 5)
     figures = []
     for row in makers.head(8).to_dicts():
         models = inputs.series.filter(
@@ -148,11 +145,11 @@ def _stack(inputs: Inputs, kind: str, title: str) -> str:
     for place, (group, values) in enumerate(counts.items()):
         shown = values[-1] >= _LEAST_SHARE * last
         label = f"{group} {number(values[-1])}" if shown else ""
-        layers.append((label, f"s{1 + place % 7}", [value / unit for value in values]))
-    labels = [(place, str(each.year)) for place, each in enumerate(quarters) if each.month == 1]
+        step = 1 + place * 7 // len(counts)
+        layers.append((label, f"s{step}", [value / unit for value in values]))
     frame = Frame(
         f"Drives in service, {title.lower()}",
-        labels[:: 1 + len(labels) // 8],
+        year_labels(quarters, 7),
         len(quarters),
         end,
         unit="k" if unit > 1 else "",

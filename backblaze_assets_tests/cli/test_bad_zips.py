@@ -113,6 +113,7 @@ def test_one_bad_day_costs_itself_and_is_said_each_time(run):
     assert (done.code, done.stdout) == (1, "")
     complaint = done.stderr[done.stderr.index("Error:") :]
     assert f"{LAST - timedelta(days=1)}" in complaint
+    assert done.stderr.count("raw_quarter, days_present: ") == 1
     assert complaint.count("Error:") == 1
     assert "Traceback" not in done.stderr
     assert probe(Path("data/movie/movie.mp4")).frames == DAYS + FRAMES_AROUND

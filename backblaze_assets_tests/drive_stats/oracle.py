@@ -82,7 +82,7 @@ def integer(text: str, bits: int, *, truth: bool) -> tuple[int | None, str]:
 
 def day_meant(text: str) -> date | None:
     text = re.sub(r"[T ]0?0:00(:00(\.0+)?)?(Z|\+00:00)?$", "", text.strip())
-    for form in ("%Y-%m-%d", "%m/%d/%y", "%m/%d/%Y"):
+    for form in ("%Y-%m-%d", "%Y/%m/%d", "%m/%d/%y", "%m/%d/%Y"):
         try:
             return datetime.strptime(text, form).date()  # noqa: DTZ007
         except ValueError:

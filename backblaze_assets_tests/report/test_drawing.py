@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from datetime import date
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -17,9 +18,11 @@ from backblaze_assets.report.drawing import (
     dots,
     drives_axis_end,
     line_chart,
+    rate_over_drives,
     sparkline,
     stacked_areas,
     ticks,
+    year_labels,
 )
 
 FRAME = Frame("what", [(0, "2013"), (4, "2014")], 5, 8)
@@ -104,3 +107,29 @@ def test_bands_and_dots_are_well_formed():
     points = dots(FRAME, [(0, 1.0, 0.5, 2.0), (1, 2.0, 1.0, 20.0)])
     lines = [each for each in ET.fromstring(points).iter() if each.tag == "circle"]
     assert len(lines) == 2
+
+
+def test_behind_a_rate_stand_its_drives_up_to_the_top():
+    rate = Line([None, 2.0, 4.0], "", [None, 1.0, 3.0], [None, 3.0, 6.0])
+    frame = Frame("what", [], 3, 8, 400, 130, 14)
+    drawn = ET.fromstring(rate_over_drives(frame, rate, [None, 50.0, 100.0]))
+    paths = {each.get("class"): each.get("d") for each in drawn.iter() if each.tag == "path"}
+    heights = [float(each.split()[1]) for each in re.split("[ML]", paths["behind"].rstrip("Z"))[1:]]
+    bottom, top = frame.y(0), frame.y(8)
+    middle = (bottom + top) / 2
+    assert heights == pytest.approx([bottom, bottom, middle, top, bottom], abs=0.1)
+    assert paths["bold"] == (
+        f"M{frame.x(1):.1f} {frame.y(2):.1f}L{frame.x(2):.1f} {frame.y(4):.1f}"
+    )
+    assert "behind" in rate_over_drives(frame, rate, [None, None, None])
+
+
+@pytest.mark.parametrize("years", range(1, 20))
+def test_years_are_named_at_even_steps(years):
+    quarters = [date(2013 + n, month, 1) for n in range(years) for month in (4, 7, 10)]
+    quarters += [date(2014 + n, 1, 1) for n in range(years)]
+    labels = year_labels(sorted(quarters), 6)
+    assert 1 <= len(labels) <= 6
+    steps = {int(b) - int(a) for (_, a), (_, b) in itertools.pairwise(labels)}
+    assert len(steps) <= 1
+    assert all(sorted(quarters)[place] == date(int(year), 1, 1) for place, year in labels)

@@ -14,6 +14,7 @@ from backblaze_assets.drive_stats.survival import SURVIVAL_SCHEMA
 from backblaze_assets.report.inputs import Inputs
 from backblaze_assets.report.page import SECTIONS, page
 from backblaze_assets.report.sentences import sentences
+from backblaze_assets.report.text import anchor
 from backblaze_assets_tests.drive_stats.tables import Q1, Q2, Q4, afr_rows
 
 VOID = {"meta", "link", "input", "br"}
@@ -74,6 +75,22 @@ def test_every_model_has_its_section_and_the_ranking_its_rows(inputs):
         assert f">{rate:.1f}\u202f%<" in row or f">{rate:.2f}\u202f%<" in row
     assert "1 models are no longer in service" in pane
     assert "Not ranked: 1 models in service" in pane
+
+
+def test_a_section_shows_the_rate_over_time_of_models_with_enough_drive_days(inputs):
+    counts = pl.col("drive_days", "failures", "drives_end", "drives_seen")
+    tables = {quarter: rows.with_columns(counts * 7) for quarter, rows in inputs.tables.items()}
+    large = replace(inputs, tables=tables)
+    sections = dict(re.findall(r'<details id="(model-[^"]*)">(.*?)</details>', page(large)))
+    drawn = set()
+    for (model,), rows in large.series.filter(kind="model").group_by("group"):
+        told = sections[anchor(model)]
+        enough = rows.filter(pl.col("drive_days") >= 3_650).height >= 2
+        drawn.add(enough)
+        assert ('class="behind"' in told) == enough
+        if enough:
+            assert f"up to {rows['drives_end'].max():,}</figcaption>" in told
+    assert drawn == {True, False}
 
 
 def with_rates(rows):
