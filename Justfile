@@ -41,7 +41,7 @@ slow *arguments:
 
 # What another Python might break: reading, processes, drawing, and the whole chain
 portable:
-    {{ bin }}/pytest {{ tests }}/files {{ tests }}/work {{ tests }}/test_real_data.py \
+    {{ bin }}/pytest {{ tests }}/files {{ tests }}/work {{ tests }}/assets/test_assets.py \
         {{ tests }}/drive_stats/test_archive.py {{ tests }}/drive_stats/test_daily_csv.py \
         {{ tests }}/drive_stats/test_importer.py {{ tests }}/film/test_encode.py \
         {{ tests }}/film/test_jpeg.py {{ tests }}/film/test_render.py

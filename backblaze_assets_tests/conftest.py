@@ -9,6 +9,9 @@ from backblaze_assets_tests.project import FIRST as FIRST
 from backblaze_assets_tests.project import LAST as LAST
 from backblaze_assets_tests.project import Project, copy_of, everything_built, new_project
 from backblaze_assets_tests.project import write_fleet as write_fleet
+from backblaze_assets_tests.quick import make_dagster_quick
+
+make_dagster_quick()
 
 
 @pytest.fixture

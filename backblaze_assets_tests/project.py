@@ -57,17 +57,19 @@ NOBODYS_PROCESS = 2**31 - 1
 """The number of a process that no system has given."""
 
 TITLE, CLOSING, END_CARD = 3, 4, 5
-"""Frames of each in the film of a test."""
+"""Frames of each in the film of a test: encoding more of them takes its time."""
+
+AROUND = {"title_frames": TITLE, "closing_frames": CLOSING, "end_frames": END_CARD}
+"""The same as a style has it."""
 
 
 @dataclass(frozen=True)
 class Brief(Data):
-    """A data folder whose film has next to no title and end: encoding those takes its time."""
+    """A data folder whose film has next to no title and end."""
 
     @property
     def style(self) -> Style:
-        frames = {"title_frames": TITLE, "closing_frames": CLOSING, "end_frames": END_CARD}
-        return replace(super().style, **frames)
+        return replace(super().style, **AROUND)
 
 
 @dataclass(frozen=True)

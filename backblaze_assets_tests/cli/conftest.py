@@ -4,13 +4,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from backblaze_assets.cli import app as cli
-from backblaze_assets_tests.project import FIRST, made_once, write_fleet
+from backblaze_assets.film.style import Style
+from backblaze_assets_tests.project import AROUND, FIRST, made_once, write_fleet
 
 PROGRAM = Path(sys.executable).with_name("backblaze-assets")
 VARIABLES = ("BACKBLAZE_DATA", "BACKBLAZE_DEBUG", "BACKBLAZE_URL", "DAGSTER_HOME")
@@ -78,6 +79,13 @@ def run(
         return Outcome(code, *capsys.readouterr())
 
     return run_here
+
+
+@pytest.fixture
+def brief_film(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process, a film has next to no title and end."""
+    named = Style.named
+    monkeypatch.setattr(Style, "named", lambda *how: replace(named(*how), **AROUND))
 
 
 @pytest.fixture(scope="session")

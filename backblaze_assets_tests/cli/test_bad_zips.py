@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backblaze_assets.film.probe import probe
-from backblaze_assets_tests.project import DAYS, FIRST, FRAMES_AROUND, LAST, write_fleet
+from backblaze_assets_tests.project import AROUND, DAYS, FIRST, LAST, write_fleet
 
 WEB_PAGE = b"<!DOCTYPE html><html><body>Sign in to the network</body></html>"
 
@@ -63,12 +63,13 @@ def test_one_bad_zip_costs_nothing_else(run, bad_zip):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief_film")
 def test_tables_and_film_of_all_else_are_made(run):
     write_fleet(Path("data"))
     write_bad_zip(Path("data/data_2014.zip"), "web page")
     done = run("movie")
     assert (done.code, done.stdout) == (1, "")
-    assert probe(Path("data/movie/movie.mp4")).frames == DAYS + FRAMES_AROUND
+    assert probe(Path("data/movie/movie.mp4")).frames == DAYS + sum(AROUND.values())
     assert sorted(path.name for path in Path("data/afr_table").iterdir()) == [
         "2013-04-01.parquet",
         "2013-07-01.parquet",
@@ -105,6 +106,7 @@ def test_an_empty_folder_is_not_up_to_date(run):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief_film")
 def test_one_bad_day_costs_itself_and_is_said_each_time(run):
     """The film shows the day before in its place."""
     write_fleet(Path("data"))
@@ -116,7 +118,7 @@ def test_one_bad_day_costs_itself_and_is_said_each_time(run):
     assert done.stderr.count("raw_quarter, days_present: ") == 1
     assert complaint.count("Error:") == 1
     assert "Traceback" not in done.stderr
-    assert probe(Path("data/movie/movie.mp4")).frames == DAYS + FRAMES_AROUND
+    assert probe(Path("data/movie/movie.mp4")).frames == DAYS + sum(AROUND.values())
     assert not list(Path("data").rglob(".tmp-*"))
     raw = {path.stem for path in Path("data/raw_quarter").rglob("2*.parquet")}
     assert raw == {str(FIRST + timedelta(days=day)) for day in range(DAYS)} - {
