@@ -1,5 +1,6 @@
-"""Survival by age: by hand, against exact fractions, against golden figures of real drives."""
+"""Survival by age: by hand, against golden figures of real drives, against lifelines."""
 
+import warnings
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -276,6 +277,39 @@ def test_real_models_are_ranked_as_in_the_golden_list(real):
     five = ranking(real, "model")
     assert five["rank"].drop_nulls().to_list() == [1, 2]
     assert five.filter(pl.col("rank").is_null())["why_not"].null_count() == 0
+
+
+def test_survival_is_that_of_lifelines(real):
+    """Of all models with a curve, those without golden figures too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from lifelines import KaplanMeierFitter
+    drives = watched(real_drives())
+    curves = real.filter(pl.col("kind") == "model", pl.col("supported")).partition_by("group")
+    assert len(curves) > 25
+    for curve in curves:
+        start = curve["start_hours"][0]
+        rows = drives.filter(pl.col("model") == curve["group"][0], pl.col("exit") > start)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fit = KaplanMeierFitter().fit(
+                rows["exit"].to_numpy(),
+                (rows["ended"] == FAILED).to_numpy(),
+                entry=rows["entry"].clip(lower_bound=start).to_numpy(),
+            )
+            hours = np.round(curve["age_years"].to_numpy() * 8_760)
+            alive = fit.survival_function_at_times(hours).to_numpy()
+            bounds = (
+                fit.confidence_interval_.reindex(fit.confidence_interval_.index.union(hours))
+                .ffill()
+                .loc[hours]
+                .to_numpy()
+            )
+        later = hours > start
+        assert curve["survival"].to_numpy()[later] == pytest.approx(alive[later], abs=1e-9)
+        failed = curve["survival_low"].is_not_null().to_numpy()
+        ours = curve.select("survival_low", "survival_high").to_numpy()
+        assert ours[failed] == pytest.approx(bounds[failed], abs=1e-9)
 
 
 def test_late_entry_and_removal_matter(real):
