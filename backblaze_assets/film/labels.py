@@ -131,6 +131,7 @@ def _halves(words: Words, size: int) -> tuple[str, tuple[str, str]]:
     if (
         text.width(name, text.NARROW_MEDIUM, size) > words.room
         and prefix.isalpha()
+        and rest
         and text.width(rest, text.NARROW_MEDIUM, NAMES[-1] * size // SIDES[0]) <= words.room
     ):
         return rest, (f"{words.size} {prefix}".strip(), prefix)
