@@ -142,7 +142,8 @@ def changed_tiles(one: bytes, other: bytes) -> float:
     count = len(pairs[0]) - 1  # beside the first, which has the file's head before it
     if count < 1 or len(pairs[1]) - 1 != count:
         return 0.0
-    return sum(a != b for a, b in zip(pairs[0][1:], pairs[1][1:], strict=True)) / count
+    changed: int = sum(a != b for a, b in zip(pairs[0][1:], pairs[1][1:], strict=True))
+    return changed / count
 
 
 def with_comment(jpeg: bytes, comment: str) -> bytes:
