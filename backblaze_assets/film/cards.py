@@ -34,6 +34,9 @@ MODELS = 8
 LEAST_DRIVE_DAYS = (400_000, 50_000, 5_000)
 """Drive days from which on a model is on the end card: the first with `MODELS` models."""
 
+DECADES = (0.01, 0.1, 1, 10, 100)
+"""Percent a year that are marked on the end card's axis."""
+
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -148,6 +151,7 @@ def title(told: Story, first_day: Pixels, layout: FilmLayout, style: Style) -> P
         y = (rows[3] + number * round(sizes[3] * 1.4)) * scale
         text.put(image, middle, y, line, text.REGULAR, sizes[3] * scale, style.soft, "m")
     y = style.height - 60 * scale
+    _plate(image, y - 74 * scale, style.height + 20 * scale, style)
     credit, colour = _credit(told, style)
     text.put(image, middle, y, credit, text.REGULAR, 28 * scale, colour, "m")
     return np.asarray(image)
@@ -229,29 +233,18 @@ def end_card(told: Story, style: Style) -> Pixels:
     half = (models.height + 1) // 2
     count = min(MODELS, half)
     least_failed, most_failed = models.head(count), models.tail(models.height - half).reverse()
+    most_failed = most_failed.head(count)
+    axis = _axis(pl.concat([least_failed, most_failed]))
     y += 36 * scale
     if style.upright:
-        y = _column(image, (left, y, right), "Failed least", least_failed, style.low, style)
-        _column(
-            image,
-            (left, y + 50 * scale, right),
-            "Failed most",
-            most_failed.head(count),
-            style.failed,
-            style,
-        )
+        boxes = [(left, y, right)] * 2
     else:
-        gap = 140 * scale
-        middle = (left + right) // 2
-        _column(image, (left, y, middle - gap // 2), "Failed least", least_failed, style.low, style)
-        _column(
-            image,
-            (middle + gap // 2, y, right),
-            "Failed most",
-            most_failed.head(count),
-            style.failed,
-            style,
-        )
+        gap, middle = 140 * scale, (left + right) // 2
+        boxes = [(left, y, middle - gap // 2), (middle + gap // 2, y, right)]
+    end = _column(image, boxes[0], "Failed least", least_failed, axis, style.low, style)
+    if style.upright:
+        boxes[1] = (left, end + 50 * scale, right)
+    _column(image, boxes[1], "Failed most", most_failed, axis, style.failed, style)
     credit, colour = _credit(told, style)
     baseline = style.height - 62 * scale
     text.put(
@@ -278,22 +271,34 @@ def _ranked(table: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     raise AssertionError
 
 
+def _axis(models: pl.DataFrame) -> tuple[float, float]:
+    """Percent at the ends of an axis that holds the rates of all `models` and their intervals.
+
+    One axis for those that failed least and most, so that they can be compared; logarithmic, or
+    the intervals of the least would be too short to be seen.
+    """
+    ends = [value for key in ("afr", "afr_low", "afr_high") for value in models[key] if value]
+    return 0.9 * min(ends, default=1.0), 1.1 * max(ends, default=1.0)
+
+
 def _column(
     image: Image.Image,
     box: tuple[int, int, int],
     head: str,
     models: pl.DataFrame,
+    axis: tuple[float, float],
     colour: Colour,
     style: Style,
 ) -> int:
-    """A list of models with bars; returns the y below it.
+    """A list of models with their rates and intervals; returns the y below it.
 
     Args:
         image: to draw on.
         box: left, top and right edge.
         head: of the list.
         models: rows of `Story.table`.
-        colour: of head and bars.
+        axis: percent at its ends; it is logarithmic.
+        colour: of head and rates.
         style: of the film.
     """
     scale = style.scale
@@ -302,12 +307,24 @@ def _column(
     text.put(image, left, y, head, text.NARROW_MEDIUM, 40 * scale, colour)
     size, row = 30 * scale, 66 * scale
     names = [text.readable(name) for name in _short(models["model"].to_list())]
-    most = max((value for value in models["afr_high"].to_list() if value), default=1.0)
     name_room = (right - left) * 34 // 100
     about_x = left + name_room + 8 * scale
     bar_x, rate_width = left + (right - left) * 56 // 100, 110 * scale
     bar_room = right - rate_width - bar_x - 12 * scale
     pen = ImageDraw.Draw(image)
+    low, high = map(math.log, axis)
+
+    def x(percent: float) -> int:
+        part = (math.log(max(percent, axis[0])) - low) / (high - low)
+        return bar_x + round(bar_room * min(1.0, part))
+
+    tint = mix(style.background, style.text, 0.25)
+    for percent in DECADES:
+        if names and axis[0] <= percent <= axis[1]:
+            at, end = x(percent), top + 44 * scale + row * len(names)
+            pen.rectangle((at, top + 42 * scale, at + scale - 1, end), fill=tint)
+            said = f"{percent:g} %"
+            text.put(image, at, y, said, text.NARROW, 24 * scale, style.muted, "m")
     for name, entry in zip(names, models.iter_rows(named=True), strict=True):
         y += row
         shown = text.fitting_size(
@@ -320,12 +337,19 @@ def _column(
             f"{capacity} {entry['maker']}", text.NARROW, 24 * scale, bar_x - about_x - 8 * scale
         )
         text.put(image, about_x, y, about, text.NARROW, 24 * scale, style.muted)
-        ends = [
-            bar_x + round(bar_room * entry[key] / most) for key in ("afr", "afr_low", "afr_high")
-        ]
-        pen.rectangle((bar_x, y - 22 * scale, max(bar_x + 1, ends[0]), y), fill=colour)
         middle = y - 11 * scale
-        pen.rectangle((ends[1], middle - scale // 2, ends[2], middle + scale), fill=style.text)
+        half, side = 7 * scale, 3 * scale
+        pen.rectangle(
+            (
+                x(entry["afr_low"]) - scale,
+                middle - half,
+                x(entry["afr_high"]) + scale,
+                middle + half,
+            ),
+            fill=mix(style.background, colour, 0.5),
+        )
+        at = x(entry["afr"])
+        pen.rectangle((at - side, middle - 2 * half, at + side, middle + 2 * half), fill=colour)
         said = f"{entry['afr']:.2f} %" if entry["afr"] < 10 else f"{entry['afr']:.1f} %"
         text.put(image, right, y, said, text.NARROW_MEDIUM, size, style.text, "r")
     return y

@@ -1,8 +1,13 @@
 """The chart of the whole film so far: drives in service, and the failure rate of the trailing year.
 
-Its axis of time is the first year, then four, then sixteen: a film of some weeks fills it too. The
-others change when an era begins, or where more than they hold is to be shown. It is drawn anew only
-when it gains a column.
+Its axis of time begins with the first January of the history and has a fixed length of sixteen
+years, longer than all data there are. Only the first years have shorter ones, of one year and then
+of four: sixteen would show a film of forty days, or that of the demo, as a line four pixels wide,
+and the rise of 2014 in a tenth of the width; and an axis that is always as long as the data would
+let all that stands creep to the left in every frame. From one length to the next the axis glides,
+as the squares do when an era begins: what is drawn shrinks to the left from the first of January on
+within `GLIDE_DAYS`, so the eye keeps hold of it. The other axes change when an era begins, or where
+more than they hold is to be shown. It is drawn anew only when it gains a column.
 """
 
 from collections.abc import Sequence
@@ -15,7 +20,7 @@ from PIL import Image, ImageDraw
 
 from backblaze_assets.film import text
 from backblaze_assets.film.layout import FilmLayout, drives_axis, rate_axis
-from backblaze_assets.film.style import Style, mix
+from backblaze_assets.film.style import GLIDE_DAYS, Style, eased, mix
 from backblaze_assets.film.words import MONTHS
 
 YEARS = (1, 4, 16, 32, 64)
@@ -43,31 +48,40 @@ class Chart:
 
     def at(self, day: int) -> Image.Image:
         """The chart as it stands on `day`: an image of mode RGBX."""
-        year = (self.layout.start + timedelta(days=day)).year
-        years = next((some for some in YEARS if year < self.year + some), YEARS[-1])
+        years, span = self.axis(day)
         scene = self.layout.scene
-        column = int(self.columns(years)[day])
+        column = int(self.columns(span)[day])
         service = max(scene.service_axis, drives_axis(self.most_drives[day]))
-        return self.drawn(
-            years, column, service, max(scene.rate_axis, rate_axis(self.highest_rate[day] / 100))
-        )
+        rate = max(scene.rate_axis, rate_axis(self.highest_rate[day] / 100))
+        return self.drawn(years, span, column, service, rate)
 
-    def _columns(self, years: int) -> npt.NDArray[np.int64]:
-        """Pixel of each day, and of the one after the last, from the left end of the axis."""
+    def axis(self, day: int) -> tuple[int, int]:
+        """How long the axis of time is on `day`: in years, and in days, which glide to as many."""
+        year = (self.layout.start + timedelta(days=day)).year
+        at = next((at for at, some in enumerate(YEARS) if year < self.year + some), len(YEARS) - 1)
+        span = self._days_to(self.year + YEARS[at])
+        if at == 0:
+            return YEARS[at], span
+        before = self._days_to(self.year + YEARS[at - 1])
+        part = min(1.0, (self.offset + day - before + 1) / GLIDE_DAYS)
+        return YEARS[at], round(before * (span / before) ** eased(part))
+
+    def _columns(self, span: int) -> npt.NDArray[np.int64]:
+        """Pixel of each day, and of the one after the last, on an axis of `span` days."""
         days = np.arange(self.offset, self.offset + len(self.layout.service) + 1)
         width = self.right - self.left
-        return np.minimum(days * width // self._days_to(self.year + years), width)
+        return np.minimum(days * width // span, width)
 
     def _days_to(self, year: int, month: int = 1) -> int:
         """Days from the left end of the axis to the first one of a month."""
         return (date(year, month, 1) - date(self.year, 1, 1)).days
 
     def _drawn(
-        self, years: int, last_column: int, service_axis: int, rate_axis: int
+        self, years: int, span: int, last_column: int, service_axis: int, rate_axis: int
     ) -> Image.Image:
         layout, style = self.layout, self.style
         scale, fine = style.scale, _FINE
-        columns = self.columns(years)
+        columns = self.columns(span)
         # The first day of each column.
         firsts = np.flatnonzero(np.diff(columns[:-1], prepend=-1))
         days = firsts[columns[firsts] <= last_column].tolist()
@@ -101,7 +115,7 @@ class Chart:
             [(self.left * fine, base), (self.right * fine, base)], fill=axis, width=fine * scale
         )
         chart = big.reduce(fine).convert("RGBX")
-        self._words(chart, years, service_axis, rate_axis)
+        self._words(chart, years, span, service_axis, rate_axis)
         return chart
 
     def _hatch(self, pen: ImageDraw.ImageDraw, columns: Sequence[int]) -> None:
@@ -126,13 +140,17 @@ class Chart:
                     width=max(1, scale * fine // 2),
                 )
 
-    def _words(self, chart: Image.Image, years: int, service_axis: int, rate_axis: int) -> None:
+    def _words(
+        self, chart: Image.Image, years: int, span: int, service_axis: int, rate_axis: int
+    ) -> None:
         style = self.style
         scale = style.scale
         size = 14 * scale
         axis = mix(style.panel_background, style.text, 0.45)
         for begin, word in self._ticks(years):
-            x = self.left + begin * (self.right - self.left) // self._days_to(self.year + years)
+            if begin > span:
+                break
+            x = self.left + begin * (self.right - self.left) // span
             tall = (7 if word else 4) * scale
             chart.paste(axis, (x, self.bottom, x + scale, self.bottom + tall))
             if word:

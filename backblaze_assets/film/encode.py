@@ -4,6 +4,7 @@ The only tool is the ffmpeg binary of imageio-ffmpeg. How the settings were foun
 `backblaze_assets_tests/benchmarks/bench_film.py`.
 """
 
+import itertools
 import os
 import subprocess
 import tempfile
@@ -19,7 +20,9 @@ from backblaze_assets.errors import DataError
 from backblaze_assets.files.atomic import atomic_path
 from backblaze_assets.files.origin import Origin
 from backblaze_assets.film import ffmpeg as tool
+from backblaze_assets.film.jpeg import changed_tiles
 from backblaze_assets.film.probe import VideoInfo, digest_video, overwrite_in_index, probe
+from backblaze_assets.film.style import GLIDE_DAYS
 from backblaze_assets.film.whole import check_jpeg, check_video, rest_of
 from backblaze_assets.work import progress
 
@@ -35,11 +38,21 @@ COLOURS = (
 # instant. Chroma gets finer steps than x264 gives it, because the orange squares and rings are what
 # the film is about.
 # The number of threads is fixed: no output of ours may depend on the machine's cores.
+X264_PARAMS = "chroma-qp-offset=-3"
 X264 = (
     *("-c:v", "libx264", "-preset", "veryfast", "-crf", "24"),
-    *("-x264-params", "chroma-qp-offset=-3"),
+    *("-x264-params", X264_PARAMS),
     *("-bf", "0", "-g", "60", "-threads", "2"),
 )
+# The frames of a glide, in which everything moves, have so much more rate than others: with the
+# same some fall below an SSIM of 0.97. It is no setting of the stream, so clips with and without a
+# glide can be joined.
+GLIDE_RATE = 1.3
+GLIDE_TILES = 0.35
+"""Part of a picture's tiles that changes from one frame of a glide to the next, at least.
+
+Measured: 0.3 to 0.7 in the midst of a glide, 0.25 at most elsewhere, rings of the worst months
+included."""
 # They hold the place of what is known only when the video is encoded.
 _UNKNOWN, _UNKNOWN_REST = "0" * 32, "0" * 8
 
@@ -101,7 +114,9 @@ def encode_clip(
         DataError: there are no frames, or one is missing, broken, or of another size.
     """
     with progress.work(f"encoding {target.name}", len(frames), "frames") as listener:
-        return _encode(_read(frames), target, fps, origin, listener.advance, repeat=repeat)
+        return _encode(
+            _read(frames), target, fps, origin, listener.advance, repeat=repeat, paths=frames
+        )
 
 
 def encode_jpegs(
@@ -145,6 +160,7 @@ def encode_clips(
                 advance,
                 encoders.append,
                 repeat,
+                job.frames,
             )
             for job in jobs
         ]
@@ -251,10 +267,12 @@ def _encode(
     advance: Callable[[int], object],
     begun: Callable[[subprocess.Popen[bytes]], object] = lambda _: None,
     repeat: int = 1,
+    paths: Sequence[Path] = (),
 ) -> ClipReport:
     """Pipe named JPEG images through ffmpeg; `advance` is called after each.
 
-    `begun` is told the process, so that another thread can kill it.
+    `begun` is told the process, so that another thread can kill it. `paths` are the images' files,
+    if there are any: in the first of them a glide is looked for.
     """
     count, there = 0, False
     name = ""
@@ -263,7 +281,7 @@ def _encode(
     command += ["-i", "pipe:0"]
     # Threads of the filters could differ at the borders of their slices.
     repeated = f",fps={fps}" if repeat > 1 else ""
-    command += ["-vf", COLOURS + repeated, "-filter_threads", "1", *X264]
+    command += ["-vf", COLOURS + repeated, "-filter_threads", "1", *_settings(paths, repeat)]
     with atomic_path(target) as unfinished:
         with _ffmpeg(*command, target=unfinished, origin=origin) as ffmpeg:
             assert ffmpeg.stdin is not None
@@ -286,6 +304,20 @@ def _encode(
             if not there:
                 raise DataError(f"no frames to encode to {target}")
         return _finish(unfinished, target, count * repeat, origin)
+
+
+def _settings(paths: Sequence[Path], repeat: int) -> list[str]:
+    """x264's settings for frames in the files `paths`, each shown `repeat` times."""
+    try:
+        first = [path.read_bytes() for path in paths[:GLIDE_DAYS]]
+    except OSError:
+        first = []  # `_read` says so, with the file's name
+    pairs = enumerate(itertools.pairwise(first), 1)
+    moving = [at for at, (one, other) in pairs if changed_tiles(one, other) >= GLIDE_TILES]
+    if not moving:
+        return list(X264)
+    zone = f"{moving[0] * repeat},{(moving[-1] + 1) * repeat - 1},b={GLIDE_RATE}"
+    return [f"{one}:zones={zone}" if one == X264_PARAMS else one for one in X264]
 
 
 @contextmanager

@@ -136,6 +136,16 @@ def _head(height: int, width: int, quality: int) -> bytes:
     return head
 
 
+def changed_tiles(one: bytes, other: bytes) -> float:
+    """The part of the tiles in which two files of one size differ; 0 if they have no tiles."""
+    pairs = [_RESTART.split(content) for content in (one, other)]
+    count = len(pairs[0]) - 1  # beside the first, which has the file's head before it
+    if count < 1 or len(pairs[1]) - 1 != count:
+        return 0.0
+    changed: int = sum(a != b for a, b in zip(pairs[0][1:], pairs[1][1:], strict=True))
+    return changed / count
+
+
 def with_comment(jpeg: bytes, comment: str) -> bytes:
     """The JPEG file `jpeg` with a comment (COM segment) after its start.
 

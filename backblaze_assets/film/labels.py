@@ -89,7 +89,7 @@ def _one_line(image: Image.Image, words: Words, inks: Inks, style: Style) -> boo
     if rate:
         text.put(image, words.room, baseline, words.rate, text.NARROW_MEDIUM, size, inks[2], "r")
     left = words.room - end - space - (rate + space if rate else 0)
-    said = _about(words, (side,), left)[0]
+    said = _about(_abouts(words), (side,), left)[0]
     text.put(image, end + space, baseline, said, text.NARROW, side, inks[1])
     return True
 
@@ -97,8 +97,8 @@ def _one_line(image: Image.Image, words: Words, inks: Inks, style: Style) -> boo
 def _two_lines(image: Image.Image, words: Words, inks: Inks, style: Style) -> None:
     """Draw the name, and below it size, maker and rate; the maker goes where there is no room."""
     scale = style.scale
-    name = text.readable(words.name)
     sizes = tuple(size * scale for size in NAMES)
+    name, abouts = _halves(words, SIDES[0] * scale)
     size = text.fitting_size(name, text.NARROW_MEDIUM, sizes, words.room)
     name = text.shortened(name, text.NARROW_MEDIUM, size, words.room)
     text.put(image, 0, 19 * scale, name, text.NARROW_MEDIUM, size, inks[0])
@@ -110,13 +110,37 @@ def _two_lines(image: Image.Image, words: Words, inks: Inks, style: Style) -> No
         text.put(
             image, words.room, baseline, words.rate, text.NARROW_MEDIUM, rate_size, inks[2], "r"
         )
-    about, size = _about(words, tuple(side * scale for side in SIDES), words.room - rate)
+    about, size = _about(abouts, tuple(side * scale for side in SIDES), words.room - rate)
     text.put(image, 0, baseline, about, text.NARROW, size, inks[1])
 
 
-def _about(words: Words, sizes: tuple[int, ...], room: int) -> tuple[str, int]:
-    """Size and maker, or the size alone, or nothing; and in which of `sizes` it fits."""
-    for about in (f"{words.size} {words.maker}".strip(), words.size):
+def _abouts(words: Words) -> tuple[str, str]:
+    """What may stand beside the rate: size and maker, or the size alone."""
+    return f"{words.size} {words.maker}".strip(), words.size
+
+
+def _halves(words: Words, size: int) -> tuple[str, tuple[str, str]]:
+    """What stands on the first line, and what may stand on the second.
+
+    A name that begins with its maker has it because another model is called the same. Where both
+    words find no room on the first line in letters of `size`, the maker stands on the second, and
+    rather than the size of a drive.
+    """
+    name = text.readable(words.name)
+    prefix, _, rest = name.partition(" ")
+    if (
+        text.width(name, text.NARROW_MEDIUM, size) > words.room
+        and prefix.isalpha()
+        and rest
+        and text.width(rest, text.NARROW_MEDIUM, NAMES[-1] * size // SIDES[0]) <= words.room
+    ):
+        return rest, (f"{words.size} {prefix}".strip(), prefix)
+    return name, _abouts(words)
+
+
+def _about(abouts: tuple[str, ...], sizes: tuple[int, ...], room: int) -> tuple[str, int]:
+    """The first of `abouts` that fits, or nothing; and in which of `sizes` it does."""
+    for about in abouts:
         for size in sizes:
             if text.width(about, text.NARROW, size) <= room:
                 return about, size

@@ -37,6 +37,7 @@ from backblaze_assets.film.style import (
     QUARTERS,
     Colour,
     Style,
+    eased,
     mix,
 )
 from backblaze_assets.work import progress
@@ -415,7 +416,7 @@ class Renderer:
         assert before is not None
         assert old is not None
         t = (day - self.layout.first + 1) / GLIDE_DAYS
-        way = t**3 * (10 - 15 * t + 6 * t * t)
+        way = eased(t)
         same_era = before.since == scene.since
         self._ground(scene if same_era or way >= 0.5 else before, caption, rooms=same_era)
         if self._flight is None:

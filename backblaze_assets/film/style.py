@@ -118,7 +118,7 @@ class Style:
                 base_height=1920,
                 panel=386,
                 margin=20,
-                narrowest=104,
+                narrowest=120,
                 used=0.87,
             )
         raise DataError(f"There is no film format {name!r}: choose one of {', '.join(FORMATS)}.")
@@ -164,6 +164,11 @@ class Style:
     def version(self) -> str:
         """Digest of all values."""
         return digest([json.dumps(asdict(self), sort_keys=True)])
+
+
+def eased(part: float) -> float:
+    """How far a glide has come after `part` of its time: slow, fast, slow; 0 to 1."""
+    return part**3 * (10 - 15 * part + 6 * part * part)
 
 
 def mix(below: Colour, above: Colour, opacity: float) -> Colour:

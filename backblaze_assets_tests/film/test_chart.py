@@ -1,7 +1,7 @@
 """The chart in the panel."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -33,6 +33,22 @@ def columns(chart, colour):
 def test_the_axis_of_time_is_a_year_then_four_then_sixteen(days, part):
     found = columns(drawn(days), STYLE.chart_area)
     assert len(found) == pytest.approx(part * (700 - 14 - 56), abs=8)
+
+
+@pytest.mark.parametrize("year", [2014, 2017, 2029])
+def test_the_axis_of_time_glides_to_its_new_length(year):
+    """No frame on which what is drawn jumps: within 36 days it shrinks, little by little."""
+    first = (date(year, 1, 1) - START).days
+    layout = replace(LAYOUT, service=(1000,) * (first + 50), rate=(300,) * (first + 50))
+    chart = Chart(layout, STYLE, 700, 124)
+    spans = np.array([chart.axis(day)[1] for day in range(first - 2, first + 40)])
+    jan = (date(year, 1, 1) - date(2013, 1, 1)).days
+    assert spans[0] == spans[1] == jan
+    end = {2014: 2017, 2017: 2029, 2029: 2045}[year]
+    assert (spans[37:] == (date(end, 1, 1) - date(2013, 1, 1)).days).all()
+    steps = np.diff(np.log(spans))
+    assert (steps >= 0).all()
+    assert steps.max() < 0.06 * np.log(spans[-1] / spans[0])
 
 
 def test_more_than_the_axis_holds_makes_it_longer():

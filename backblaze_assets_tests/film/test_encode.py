@@ -19,6 +19,7 @@ from PIL import Image
 
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.origin import Origin
+from backblaze_assets.film import encode
 from backblaze_assets.film.encode import (
     ClipJob,
     ClipReport,
@@ -27,6 +28,7 @@ from backblaze_assets.film.encode import (
     encode_jpegs,
     join_clips,
 )
+from backblaze_assets.film.jpeg import BLOCKS
 from backblaze_assets.film.probe import digest_video, overwrite_in_index, probe
 from backblaze_assets.work.progress import listening
 
@@ -291,6 +293,27 @@ def test_many_clips_at_once_are_the_same_as_one_by_one(tmp_path, clips):
     assert [job.target.read_bytes() for job in jobs] == [clip.read_bytes() for clip in clips]
     assert (listener.total, listener.done, listener.unit) == (91, 91, "frames")
     assert listener.threads == {threading.get_ident()}
+
+
+@pytest.mark.parametrize("repeat", [1, 2])
+def test_frames_of_a_glide_have_more_bytes_and_join_with_others(tmp_path, repeat, monkeypatch):
+    """Where more than a third of the tiles change; elsewhere nothing is different."""
+    random = np.random.default_rng(5)
+    frames = []
+    for number in range(24):
+        frames.append(tmp_path / f"{number:02d}.jpg")
+        pixels = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+        moves = HEIGHT if 8 <= number < 16 else HEIGHT // 5
+        pixels[:moves] = random.integers(0, 256, (moves, WIDTH, 3), np.uint8)
+        image = Image.fromarray(pixels)
+        image.save(frames[-1], "jpeg", quality=90, subsampling=2, restart_marker_blocks=BLOCKS)
+    rich, still = tmp_path / "rich.mp4", tmp_path / "still.mp4"
+    encode_clip(frames[:8], still, 60, ORIGIN, repeat)
+    richer = encode_clip(frames, rich, 60, ORIGIN, repeat)
+    monkeypatch.setattr(encode, "GLIDE_RATE", 1.0)
+    as_others = encode_clip(frames, tmp_path / "plain.mp4", 60, ORIGIN, repeat)
+    assert richer.bytes > 1.01 * as_others.bytes
+    assert join_clips([still, rich], tmp_path / "film.mp4", ORIGIN).frames == 32 * repeat
 
 
 def test_no_clips_to_encode_is_fine():

@@ -153,6 +153,19 @@ def test_cards_have_the_size_of_the_canvas_and_say_something(made, name):
     assert (made_up != end).any()
 
 
+def test_rates_on_the_end_card_can_be_compared(made):
+    """Both lists have one axis: what failed most stands to the right of what failed least."""
+    card = cards.end_card(told(made), Style.named("upright"))
+    marks = card[330:, 580:960]  # without names and figures
+    least, most = (
+        np.flatnonzero((marks == colour).all(axis=2).any(axis=0))
+        for colour in (STYLE.low, STYLE.failed)
+    )
+    assert len(least)
+    assert len(most)
+    assert least.max() <= most.min() + 7  # of the width of a mark
+
+
 def test_the_title_fades_into_the_first_day(made):
     parts, *_ = made
     frames = list(cards.title_frames(told(made), parts[0].lifetimes, parts[0].layout, STYLE))
