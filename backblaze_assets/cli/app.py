@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -711,30 +711,22 @@ def main() -> None:
         except BaseException as error:  # a person is to see one message, not a traceback
             if os.environ.get("BACKBLAZE_DEBUG"):
                 raise
-            console.complain(_with_address(_message(error)))
+            console.complain(_message(error))
             raise SystemExit(1) from None
         if interrupted:  # here, where the error's frames and all that they held are gone
             _say_stopped()
             os._exit(EXIT_CODE)  # because the interpreter's own end takes a second
 
 
-def _with_address(text: str) -> str:
-    """A text in which what lies in an object store has its address."""
-    with suppress(DataError):
-        settings = Settings.from_environment()
-        return DataFolder(settings.data, settings.store).told(text)
-    return text
-
-
 def _message(error: BaseException) -> str:
     """What to tell a person of an error."""
-    from backblaze_assets.cli.faults import about_the_folder
+    from backblaze_assets.cli.faults import about_the_folder, with_address
 
     if text := about_the_folder(error):
         return text
     match error:
         case DataError():
-            return str(error)
+            return with_address(str(error))
         case OSError(filename=str(path), strerror=str(reason)):
             return f"{path}: {reason}"
         case _:

@@ -3,7 +3,9 @@
 import sqlite3
 from pathlib import Path
 
+from backblaze_assets.errors import DataError
 from backblaze_assets.files import space
+from backblaze_assets.files.folder import DataFolder
 from backblaze_assets.settings import Settings
 
 
@@ -19,6 +21,15 @@ def about_the_folder(error: BaseException) -> str:
     if any(isinstance(each, sqlite3.Error) for each in space.chain(error)):
         return _damaged_records(root)
     return ""
+
+
+def with_address(text: str) -> str:
+    """A text in which what lies in an object store has its address."""
+    try:
+        settings = Settings.from_environment()
+    except DataError:  # then it is the settings that the text is about
+        return text
+    return DataFolder(settings.data, settings.store).told(text)
 
 
 def _needed() -> int:
