@@ -63,7 +63,7 @@ def test_the_map_names_every_room_of_the_package():
 def test_the_lock_has_exact_versions_with_hashes_and_no_address():
     lock = text("requirements.lock")
     assert "://" not in lock
-    pin = r"^([a-z0-9._-]+)(?:\[[a-z,]+\])?==\S+.*?\n((?:    --hash=.*\n)+)"
+    pin = r"^([a-z0-9._-]+)(?:\[[a-z0-9,]+\])?==\S+.*?\n((?:    --hash=.*\n)+)"
     pins = re.findall(pin, lock, re.MULTILINE)
     assert len(pins) == sum("==" in line and line[0].isalpha() for line in lock.splitlines())
     assert all(hashes.count("sha256:") for _, hashes in pins)

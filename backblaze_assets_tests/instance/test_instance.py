@@ -18,13 +18,13 @@ from backblaze_assets.instance import opening
 from backblaze_assets.instance.event_log import BatchedEventLog
 from backblaze_assets.instance.opening import (
     environment,
-    home,
     look_at_instance,
     open_instance,
     settings_file,
 )
 from backblaze_assets.instance.records import latest_materializations
 from backblaze_assets.instance.run_launcher import COMMAND, LocalRunLauncher, fail_dead_runs
+from backblaze_assets.settings import instance_home
 from backblaze_assets_tests.project import NOBODYS_PROCESS
 from backblaze_assets_tests.real_data import REPOSITORY
 
@@ -79,7 +79,7 @@ def test_users_dagster_home_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     theirs.mkdir()
     (theirs / "dagster.yaml").write_text("telemetry: {enabled: true}\n", encoding="utf-8")
     monkeypatch.setenv("DAGSTER_HOME", str(theirs))
-    assert home(tmp_path / "data") == theirs
+    assert instance_home(tmp_path / "data") == theirs
     assert environment(tmp_path / "data")["DAGSTER_HOME"] == str(theirs)
     assert environment(tmp_path / "data")["PATH"] == os.environ["PATH"]
     with open_instance(tmp_path / "data") as instance:

@@ -64,7 +64,7 @@ def test_damaged_results_are_named_and_made_anew_once_removed(settled):
     for damage in found:
         assert "makes it anew" in str(damage)
         assert damage.can_be_made
-        damage.remove()
+        damage.remove(settled.data.folder)
     made = {ran.asset for ran in settled.update()}
     assert made == {name.partition("/")[0] for name in names}
     after = contents(settled.root)
