@@ -25,7 +25,7 @@ LONGEST = (
     "test_at_once.py",
     "test_read_only.py",
 )
-"""Files with the longest slow tests; they begin first, so that in the end no process has one alone."""
+"""Files with the longest slow tests; they begin first, so that none is alone in the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
