@@ -21,7 +21,9 @@ class Settings:
             folder. Absolute once constructed. Where BACKBLAZE_DATA is the address of an object
             store, such as `s3://bucket/prefix`, the folder is a working copy of it on this machine,
             below BACKBLAZE_COPY.
-        store: that address; empty where there is none.
+        store: that address; empty where there is none. BACKBLAZE_STORE gives it where
+            BACKBLAZE_DATA is the folder of the working copy, as Dagster's processes need it: `.env`
+            makes a path of BACKBLAZE_DATA.
         copy_gb: the most gigabytes that the working copy keeps on this machine; BACKBLAZE_COPY_GB.
         film: the film's format, `1080p`, `2160p` or `upright`; BACKBLAZE_FILM.
         pace: days a second that the film shows: 60, 30 or 15; BACKBLAZE_PACE.
@@ -70,17 +72,20 @@ class Settings:
             raise DataError(f"BACKBLAZE_PACE is {self.pace}; it can be {choices}.")
 
     @property
-    def address(self) -> str:
-        """What BACKBLAZE_DATA is to be for another process that works on the same data."""
-        return self.store or str(self.data)
+    def variables(self) -> dict[str, str]:
+        """What makes another process work on the same data."""
+        return {"BACKBLAZE_DATA": str(self.data), "BACKBLAZE_STORE": self.store}
 
     @classmethod
     def from_environment(cls) -> "Settings":
         """The settings of this process."""
         data = os.environ.get("BACKBLAZE_DATA") or "data"
-        store = data.rstrip("/") if is_address(data) else ""
+        store = data if is_address(data) else os.environ.get("BACKBLAZE_STORE") or ""
+        if store and not is_address(store):
+            raise DataError(f"BACKBLAZE_STORE is {store!r}, which is no address of a store.")
+        store = store.rstrip("/")
         return cls(
-            data=copy_of(store) if store else Path(data),
+            data=copy_of(store) if is_address(data) else Path(data),
             store=store,
             copy_gb=_amount("BACKBLAZE_COPY_GB", 50),
             film=os.environ.get("BACKBLAZE_FILM") or "1080p",

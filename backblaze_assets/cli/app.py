@@ -42,7 +42,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def _use_data(_: click.Context, __: click.Parameter, folder: str | None) -> None:
     if folder is not None:
         where = folder if is_address(folder) else str(Path(folder).expanduser().absolute())
-        os.environ["BACKBLAZE_DATA"] = where
+        os.environ |= {"BACKBLAZE_DATA": where, "BACKBLAZE_STORE": ""}
 
 
 def _use_debug(_: click.Context, __: click.Parameter, debug: bool) -> None:
@@ -113,7 +113,7 @@ def demo() -> None:
     from backblaze_assets.graph import GRAPH
 
     settings = Settings(data=Settings.from_environment().data / "demo")
-    os.environ["BACKBLAZE_DATA"] = str(settings.data)
+    os.environ |= settings.variables
     console.say(f"Writing the zips of a synthetic fleet to {_shown(settings.data)}")
     with listening(console.listener()):
         write_zips(settings.data)
@@ -525,7 +525,7 @@ def dev(port: int, viewer_port: int | None) -> None:
     command = [sys.executable, "-m", "dagster", "dev", "-m", "backblaze_assets.definitions"]
     variables = {
         **environment(settings.data),
-        "BACKBLAZE_DATA": settings.address,
+        **settings.variables,
         "BACKBLAZE_PORT": str(port),
         "BACKBLAZE_VIEWER_PORT": _start_viewer(settings, viewer_port),
         "PYTHONSAFEPATH": "1",  # else a gql.py in the current folder would be taken for a library
@@ -545,7 +545,7 @@ def _start_viewer(settings: Settings, port: int | None) -> str:
     if chosen is None:
         return "off"
     try:
-        start_beside(settings.address, chosen)
+        start_beside(settings.variables, chosen)
     except DataError as error:
         console.say(f"{error} The UI starts without it; --viewer-port gives it another one.")
         return "off"

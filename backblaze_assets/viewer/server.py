@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -80,13 +81,13 @@ async def _end_with(parent: int, server: "uvicorn.Server") -> None:
     server.should_exit = True
 
 
-def start_beside(data: str, port: int) -> "subprocess.Popen[bytes]":
+def start_beside(data: Mapping[str, str], port: int) -> "subprocess.Popen[bytes]":
     """Start the viewer as a child of this process; it ends when this process ends.
 
     This process may put another program in its own place (exec): it stays the parent.
 
     Args:
-        data: the data folder, or address of its store.
+        data: variables of its environment that say where the data are.
         port: where it listens.
 
     Raises:
@@ -95,7 +96,7 @@ def start_beside(data: str, port: int) -> "subprocess.Popen[bytes]":
     with listen(port) as listener:
         return subprocess.Popen(
             [sys.executable, "-m", __package__, str(listener.fileno()), str(os.getpid())],
-            env={**os.environ, "BACKBLAZE_DATA": data, "PYTHONSAFEPATH": "1"},
+            env={**os.environ, **data, "PYTHONSAFEPATH": "1"},
             stdin=subprocess.DEVNULL,
             pass_fds=[listener.fileno()],
         )

@@ -368,9 +368,28 @@ def test_the_copy_of_an_address_is_in_a_folder_of_its_own(monkeypatch, tmp_path)
     for address in ("s3://bucket/one/", "s3://bucket/two"):
         monkeypatch.setenv("BACKBLAZE_DATA", address)
         settings = Settings.from_environment()
-        found.append((settings.data, settings.store, settings.address))
-    assert found[0] == (tmp_path / "s3_bucket_one", "s3://bucket/one", "s3://bucket/one")
+        found.append((settings.data, settings.store))
+        assert settings.variables == {
+            "BACKBLAZE_DATA": str(settings.data),
+            "BACKBLAZE_STORE": address.rstrip("/"),
+        }
+    assert found[0] == (tmp_path / "s3_bucket_one", "s3://bucket/one")
     assert found[1][0] != found[0][0]
     monkeypatch.setenv("BACKBLAZE_DATA", str(tmp_path))
     settings = Settings.from_environment()
-    assert (settings.data, settings.store, settings.address) == (tmp_path, "", str(tmp_path))
+    assert (settings.data, settings.store) == (tmp_path, "")
+
+
+def test_dagster_gets_the_folder_of_the_copy_and_the_address_apart(monkeypatch, tmp_path):
+    """Its `.env` makes paths of BACKBLAZE_DATA."""
+    from backblaze_assets.settings import Settings
+
+    monkeypatch.setenv("BACKBLAZE_COPY", str(tmp_path))
+    monkeypatch.setenv("BACKBLAZE_DATA", "s3://bucket/one")
+    here = Settings.from_environment()
+    for name, value in here.variables.items():
+        monkeypatch.setenv(name, value)
+    assert Settings.from_environment() == here
+    monkeypatch.setenv("BACKBLAZE_STORE", "bucket/one")
+    with pytest.raises(DataError, match=r"BACKBLAZE_STORE is 'bucket/one'"):
+        Settings.from_environment()

@@ -100,7 +100,7 @@ def test_the_viewer_beside_another_program_does_not_outlive_it(tmp_path, end):
     port = free_port()
     code = (
         "import os, pathlib, sys; from backblaze_assets.viewer.server import start_beside\n"
-        f"start_beside({str(tmp_path)!r}, {port})\n"
+        f"start_beside({{'BACKBLAZE_DATA': {str(tmp_path)!r}}}, {port})\n"
         "os.execv('/bin/sleep', ['sleep', '300'])"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as program:
@@ -115,4 +115,4 @@ def test_the_viewer_beside_another_program_does_not_outlive_it(tmp_path, end):
 
 def test_beside_another_program_a_taken_port_is_said_before_anything_starts(tmp_path):
     with listen(free_port()) as one, pytest.raises(DataError, match="cannot have port"):
-        start_beside(str(tmp_path), one.getsockname()[1])
+        start_beside({"BACKBLAZE_DATA": str(tmp_path)}, one.getsockname()[1])
