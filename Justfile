@@ -37,7 +37,7 @@ test *arguments:
 
 # Slow tests: daemons, kills, whole years. They mostly wait, hence more of them than cores
 slow *arguments:
-    {{ bin }}/pytest -m slow -n 3 --no-loadscope-reorder {{ arguments }}
+    {{ bin }}/pytest -m slow -n 3 {{ arguments }}
 
 # What another Python might break: reading, processes, drawing, and the whole chain
 portable:

@@ -13,26 +13,6 @@ from backblaze_assets_tests.quick import make_dagster_quick
 
 make_dagster_quick()
 
-LONGEST = (
-    "test_real_data.py",
-    "test_daemon.py",
-    "test_cluster.py",
-    "test_importer.py",
-    "test_dagster_commands.py",
-    "test_interrupts.py",
-    "test_without_private_parts.py",
-    "test_lifetimes.py",
-    "test_at_once.py",
-    "test_read_only.py",
-)
-"""Files with the longest slow tests; they begin first, so that none is alone in the end."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest tests first; among the fast ones, these files make no difference."""
-    rank = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
-
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
