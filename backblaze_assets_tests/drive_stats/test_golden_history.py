@@ -1,4 +1,4 @@
-"""Seven quarters of real drives, rebuilt day by day, against figures computed apart."""
+"""Fourteen quarters of real drives, rebuilt day by day, against figures computed apart."""
 
 import importlib.util
 import itertools
@@ -13,6 +13,7 @@ from backblaze_assets.drive_stats.daily import write_daily_stats
 from backblaze_assets.drive_stats.lifetimes import extend
 from backblaze_assets.drive_stats.published import reconcile
 from backblaze_assets.drive_stats.quarters import days_of, next_quarter, quarter_name
+from backblaze_assets.drive_stats.survival import survival
 from backblaze_assets.files.origin import Origin
 from backblaze_assets_tests.real_data import SHARED
 
@@ -31,7 +32,7 @@ PARTIAL_END = "2013-Q3"
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory):
-    """The tables of each quarter."""
+    """The tables of each quarter, and survival at the end."""
     if not TOOL.exists():
         pytest.skip(f"{TOOL} rebuilds the days")
     spec = importlib.util.spec_from_file_location("fleet_history", TOOL)
@@ -40,7 +41,7 @@ def history(tmp_path_factory):
     fleet = tool.load_fleet(1.0)
     folder = tmp_path_factory.mktemp("history")
     quarter, lifetimes, daily, tables = date(2013, 4, 1), None, {}, {}
-    while quarter <= date(2014, 10, 1):
+    while quarter <= date(2016, 7, 1):
         raw = {}
         (folder / "raw").mkdir()
         for day in days_of(quarter):
@@ -63,7 +64,7 @@ def history(tmp_path_factory):
         tables[quarter] = afr_table(lifetimes, daily, quarter)
         shutil.rmtree(folder / "raw")
         quarter = next_quarter(quarter)
-    return tables
+    return tables, survival(lifetimes)
 
 
 def golden(name):
@@ -71,7 +72,7 @@ def golden(name):
 
 
 def test_rates_counts_and_ages(history):
-    tables = history
+    tables, _ = history
     ours = pl.concat(
         table.filter(pl.col("window") == window).with_columns(
             period=pl.lit(str(quarter.year) if window == "calendar_year" else quarter_name(quarter))
@@ -83,10 +84,10 @@ def test_rates_counts_and_ages(history):
     key = ["kind", "group", "window", "period"]
     both = (
         golden("afr.csv")
-        .filter(~pl.col("group").is_in(MERGED), pl.col("end") < "2015")
+        .filter(~pl.col("group").is_in(MERGED))
         .join(ours, on=key, how="left", suffix="_ours")
     )
-    assert both.height > 500
+    assert both.height > 1_000
     for name in ("drives_seen", "drive_days", "failures", "afr", "afr_low", "afr_high"):
         assert both[f"{name}_ours"].to_list() == pytest.approx(both[name].to_list(), rel=1e-9)
     ends = both.filter(pl.col("period") != PARTIAL_END)
@@ -97,8 +98,23 @@ def test_rates_counts_and_ages(history):
     )
 
 
+def test_ages_of_failed_drives(history):
+    tables, _ = history
+    lifetime = tables[max(tables)].filter(pl.col("window") == "lifetime")
+    both = (
+        golden("age_of_failed.csv")
+        .filter(~pl.col("group").is_in(MERGED))
+        .join(lifetime, on=["kind", "group"], suffix="_ours")
+    )
+    assert both.height > 20
+    assert both["drives_failed"].to_list() == both["failed"].to_list()
+    assert both["mean_age_of_failed_months"].to_list() == pytest.approx(
+        both["mean_age_months"].to_list(), rel=1e-9
+    )
+
+
 def test_changes_of_makers_are_adjusted_for_their_number(history):
-    tables = history
+    tables, _ = history
     quarters = sorted(tables)
     theirs = golden("rate_tests.csv").filter(
         pl.col("kind") == "maker", pl.col("compared") == "quarter_before"
@@ -115,12 +131,21 @@ def test_changes_of_makers_are_adjusted_for_their_number(history):
             continue
         found += rows.height
         assert rows["p_adjusted"].to_list() == pytest.approx(rows["p_bh"].to_list(), rel=1e-9)
-    assert found > 6
+    assert found > 25
+
+
+def test_survival_from_raw_days_is_the_golden_one(history):
+    _, ours = history
+    theirs = golden("kaplan_meier.csv").filter(~pl.col("group").is_in(MERGED))
+    both = theirs.join(ours, on=["kind", "group", "age_years"], how="left", suffix="_ours")
+    assert both["followed_ours"].to_list() == both["followed"].to_list()
+    known = both.drop_nulls("survival")
+    assert known["survival_ours"].to_list() == pytest.approx(known["survival"].to_list(), rel=1e-9)
 
 
 def test_the_year_2014_beside_the_published_one(history):
     """Rates of the rebuilt days are within 0.16 of what was printed, but for one model."""
-    tables = history
+    tables, _ = history
     rows = reconcile(tables).filter(
         pl.col("period") == date(2014, 10, 1),
         pl.col("model") != "ALL",
