@@ -1,12 +1,19 @@
 """Which changes of the code make which assets out of date: those whose content they shape."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from backblaze_assets.graph import GRAPH
-from backblaze_assets.lineage.code_version import PACKAGE, code_version, version_below
+from backblaze_assets.lineage.code_version import (
+    HANDED_DOWN,
+    PACKAGE,
+    bytes_below,
+    code_version,
+    version_below,
+)
 
 
 class Copy:
@@ -192,3 +199,38 @@ def test_an_asset_without_module_or_function_is_an_error(copy):
     (copy.folder / "assets" / "nothing.py").write_text("something = 1\n", "utf-8")
     with pytest.raises(ValueError, match="no function nothing"):
         version_below(copy.folder, "nothing")
+
+
+@pytest.fixture
+def as_at_the_start():
+    """Versions as a process has them that has just begun: none."""
+    code_version.cache_clear()
+    yield
+    code_version.cache_clear()
+
+
+@pytest.mark.usefixtures("as_at_the_start")
+def test_a_process_believes_the_one_that_started_it_while_the_code_is_the_same(monkeypatch):
+    known = {"of": bytes_below(PACKAGE), "movie": "as the other one found"}
+    monkeypatch.setenv(HANDED_DOWN, json.dumps(known))
+    assert code_version("movie") == "as the other one found"
+    assert code_version("share") == version_below(PACKAGE, "share")
+
+
+@pytest.mark.usefixtures("as_at_the_start")
+@pytest.mark.parametrize(
+    "told",
+    [json.dumps({"of": "other bytes", "movie": "old"}), json.dumps({"movie": "old"}), "{", "7"],
+)
+def test_a_process_finds_versions_itself_when_the_code_is_another(monkeypatch, told):
+    monkeypatch.setenv(HANDED_DOWN, told)
+    assert code_version("movie") == version_below(PACKAGE, "movie")
+
+
+def test_every_byte_of_the_package_decides_whether_that_is_so(copy):
+    before = bytes_below(copy.folder)
+    bytes_below.cache_clear()
+    assert bytes_below(copy.folder) == before
+    (copy.folder / "drive_stats" / "published.csv").write_text("")
+    bytes_below.cache_clear()
+    assert bytes_below(copy.folder) != before
