@@ -189,20 +189,6 @@ GRAPH: Mapping[str, Asset] = _graph(
         kinds=frozenset({"json"}),
     ),
     Asset(
-        "report",
-        NONE,
-        "a self-contained web page",
-        files=("report.html",),
-        reads={
-            "afr_table": ALL,
-            "survival": NEWEST,
-            "drive_lifetimes": NEWEST,
-            "film_layout": NEWEST,
-        },
-        sources=(Source.FRAME_STYLE,),
-        kinds=frozenset({"html"}),
-    ),
-    Asset(
         "frames",
         DAYS,
         "one JPEG",
@@ -244,6 +230,20 @@ GRAPH: Mapping[str, Asset] = _graph(
         kinds=frozenset({"mp4"}),
     ),
     Asset(
+        "report",
+        NONE,
+        "a self-contained web page",
+        files=("report.html",),
+        reads={
+            "afr_table": ALL,
+            "survival": NEWEST,
+            "drive_lifetimes": NEWEST,
+            "film_layout": NEWEST,
+        },
+        sources=(Source.FRAME_STYLE,),
+        kinds=frozenset({"html"}),
+    ),
+    Asset(
         "share",
         NONE,
         "poster, link picture and loops (WebM, GIF) for showing the film elsewhere",
@@ -260,7 +260,7 @@ GRAPH: Mapping[str, Asset] = _graph(
         kinds=frozenset({"png", "gif"}),
     ),
 )
-"""All assets, in an order in which they can be made."""
+"""All assets, in an order in which they can be made; the film comes as early as it can."""
 
 
 def keys_of(asset: str, calendar: Calendar) -> list[Key]:
