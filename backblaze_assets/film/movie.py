@@ -73,7 +73,11 @@ def make_movie(
 
 
 def _encoded(frames: Iterable[bytes], folder: Path, fps: int, origin: Origin) -> list[Path]:
-    """Clips of JPEGs. Of a picture that stands still one frame is decoded, and a second encoded."""
+    """Clips of JPEGs.
+
+    Of a picture that stands still one frame is decoded, and at most a second encoded, which is
+    repeated.
+    """
     folder.mkdir()
     runs = [(frame, len(list(run))) for frame, run in itertools.groupby(frames)]
     clips: dict[tuple[tuple[bytes, ...], int], Path] = {}
@@ -81,11 +85,7 @@ def _encoded(frames: Iterable[bytes], folder: Path, fps: int, origin: Origin) ->
     found = []
     for stands, group in itertools.groupby(runs, lambda run: run[1] >= fps // 2):
         if stands:
-            parts = [
-                ((frame,), min(fps, count - start))
-                for frame, count in group
-                for start in range(0, count, fps)
-            ]
+            parts = [((frame,), length) for frame, count in group for length in _even(count, fps)]
         else:
             parts = [(tuple(frame for frame, count in group for _ in range(count)), 1)]
         for part in parts:
@@ -95,6 +95,14 @@ def _encoded(frames: Iterable[bytes], folder: Path, fps: int, origin: Origin) ->
                 encode_jpegs(shown, clips[part], fps, origin, repeat)
             found.append(clips[part])
     return found
+
+
+def _even(count: int, most: int) -> list[int]:
+    """`count` as a sum of numbers of at most `most`, as large as they can be and all alike."""
+    length = max(it for it in range(1, most + 1) if count % it == 0)
+    if length < most // 2:  # a key frame for each would cost too much
+        return [most] * (count // most) + [count % most]
+    return [length] * (count // length)
 
 
 def subtitles(parts: Sequence[Part], style: Style) -> str:
