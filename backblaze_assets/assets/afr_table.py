@@ -19,7 +19,8 @@ from backblaze_assets.drive_stats.parquet import read_table, write_parquet
 from backblaze_assets.drive_stats.publication import PUBLISHED
 from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import chart, table
-from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.lineage.parts import Part
+from backblaze_assets.lineage.step import Step
 from backblaze_assets.partitions import day_of
 from backblaze_assets.verdict import Verdict
 

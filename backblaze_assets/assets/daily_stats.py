@@ -10,7 +10,8 @@ from backblaze_assets.drive_stats import quality
 from backblaze_assets.drive_stats.daily import DAILY_SCHEMA, DailyReport, write_daily_stats
 from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import chart
-from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.lineage.parts import Part
+from backblaze_assets.lineage.step import Step
 from backblaze_assets.verdict import Verdict
 
 

@@ -18,8 +18,9 @@ from backblaze_assets.drive_stats.quarters import quarter_name
 from backblaze_assets.files.stamps import kept
 from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import chart, table
+from backblaze_assets.lineage.parts import Part
 from backblaze_assets.lineage.status import DAY_VERSIONS
-from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.lineage.step import Step
 from backblaze_assets.partitions import day_of
 from backblaze_assets.verdict import Verdict
 from backblaze_assets.work.progress import work

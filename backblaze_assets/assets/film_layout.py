@@ -16,7 +16,8 @@ from backblaze_assets.files.origin import digest
 from backblaze_assets.film.layout import FilmLayout, extend, measures, read_layout, write_layout
 from backblaze_assets.film.style import Style
 from backblaze_assets.lineage.metadata import table
-from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.lineage.parts import Part
+from backblaze_assets.lineage.step import Step
 
 
 def film_layout(step: Step) -> None:

@@ -22,7 +22,8 @@ from backblaze_assets.film.render import (
 )
 from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import link, picture, viewed_picture
-from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.lineage.parts import Part
+from backblaze_assets.lineage.step import Step
 from backblaze_assets.verdict import Verdict
 
 

@@ -19,8 +19,9 @@ from backblaze_assets.film.render import thumbnail
 from backblaze_assets.film.whole import crc
 from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import link, picture, viewed_picture
+from backblaze_assets.lineage.parts import Part
 from backblaze_assets.lineage.status import DIGESTS, SOURCES
-from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.lineage.step import Step
 from backblaze_assets.verdict import Verdict
 
 

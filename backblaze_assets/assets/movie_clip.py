@@ -9,7 +9,8 @@ from backblaze_assets.film import quality
 from backblaze_assets.film.encode import ClipJob, encode_clips
 from backblaze_assets.film.probe import VideoInfo, probe
 from backblaze_assets.lineage.checking import Scope
-from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.lineage.parts import Part
+from backblaze_assets.lineage.step import Step
 from backblaze_assets.verdict import Verdict
 
 

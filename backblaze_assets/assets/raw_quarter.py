@@ -28,8 +28,9 @@ from backblaze_assets.files.origin import Origin, digest_versions
 from backblaze_assets.files.stamps import kept
 from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import table
+from backblaze_assets.lineage.parts import Part
 from backblaze_assets.lineage.status import DAY_VERSIONS, SOURCES, STAMP, UNREADABLE_DAYS
-from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.lineage.step import Step
 from backblaze_assets.lineage.view import View
 from backblaze_assets.verdict import Verdict
 

@@ -14,8 +14,9 @@ from backblaze_assets.drive_stats.published import reconcile
 from backblaze_assets.files.atomic import write_atomic
 from backblaze_assets.files.origin import KEY, digest
 from backblaze_assets.lineage.metadata import link
+from backblaze_assets.lineage.parts import Part
 from backblaze_assets.lineage.status import SOURCES
-from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.lineage.step import Step
 from backblaze_assets.partitions import day_of
 from backblaze_assets.report.inputs import Inputs
 from backblaze_assets.report.page import page

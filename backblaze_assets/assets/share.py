@@ -12,7 +12,8 @@ from backblaze_assets.film.layout import read_layout
 from backblaze_assets.film.render import thumbnail
 from backblaze_assets.film.share import POSTER, ShareReport, make_share
 from backblaze_assets.lineage.metadata import picture, viewed_picture
-from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.lineage.parts import Part
+from backblaze_assets.lineage.step import Step
 
 
 def share(step: Step) -> None:

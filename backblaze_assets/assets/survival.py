@@ -16,7 +16,8 @@ from backblaze_assets.drive_stats.rates import HOURS_PER_YEAR
 from backblaze_assets.drive_stats.survival import SURVIVAL_SCHEMA
 from backblaze_assets.drive_stats.survival import survival as build_table
 from backblaze_assets.lineage.metadata import chart, table
-from backblaze_assets.lineage.step import Part, Step
+from backblaze_assets.lineage.parts import Part
+from backblaze_assets.lineage.step import Step
 
 
 def survival(step: Step) -> None:

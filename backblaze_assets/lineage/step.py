@@ -1,4 +1,4 @@
-"""What every asset does around its own work: find its inputs, and tell Dagster what was made.
+"""What every asset does around its own work: take what is there, and tell Dagster what was made.
 
 An asset makes all partitions of a run in one step. Each one gets an event of its own, with its
 provenance and its figures. Files that already stand, whole and made by the same code from the same
@@ -8,9 +8,8 @@ costs that partition alone: the others are made and recorded, and then the step 
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -25,7 +24,7 @@ from backblaze_assets.drive_stats.quarters import quarter_of
 from backblaze_assets.errors import DamagedError, DataError
 from backblaze_assets.files.atomic import remove_unfinished
 from backblaze_assets.files.folder import file_names
-from backblaze_assets.files.origin import Origin, digest_versions
+from backblaze_assets.files.origin import digest_versions
 from backblaze_assets.files.records import Record, Records
 from backblaze_assets.files.sources import Sources
 from backblaze_assets.files.store import StoreError
@@ -33,8 +32,9 @@ from backblaze_assets.graph import GRAPH, Source
 from backblaze_assets.lineage.code_version import PACKAGE, code_version, source_below
 from backblaze_assets.lineage.ledger import PROVENANCE, RUNNING, Materialization
 from backblaze_assets.lineage.metadata import from_plain
+from backblaze_assets.lineage.parts import Part, Parts, what
 from backblaze_assets.lineage.reuse import Reuse
-from backblaze_assets.lineage.status import ABSENT, Lineage
+from backblaze_assets.lineage.status import Lineage
 from backblaze_assets.lineage.verifying import result_at
 from backblaze_assets.partitions import Key, Partitioning, day_of
 from backblaze_assets.resources import Data
@@ -43,39 +43,6 @@ from backblaze_assets.work.progress import Lines, listening, somebody_listens
 
 LIBRARIES = ("polars", "pyarrow", "numpy", "pillow", "imageio-ffmpeg", "isal", "numba")
 """Those whose version can shape a result."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One partition that a step is to make.
-
-    Attributes:
-        key: its key.
-        path: where its file is to be, or the folder of its files.
-        origin: what its files are to say of themselves; their content is not known yet.
-        inputs: the file or folder of each partition that it reads, by upstream asset and key.
-        viewer: address of the viewer that the UI's pictures and links are to lead to, if any.
-    """
-
-    key: Key
-    path: Path
-    origin: Origin
-    inputs: Mapping[str, Mapping[Key, Path]]
-    viewer: str | None = None
-
-    @property
-    def day(self) -> date:
-        """The first day of the partition."""
-        return day_of(self.key)
-
-    def input(self, asset: str) -> Path:
-        """The one file or folder that it reads of an upstream asset.
-
-        Raises:
-            ValueError: it reads none, or more than one.
-        """
-        (path,) = self.inputs[asset].values()
-        return path
 
 
 class Step:
@@ -93,14 +60,13 @@ class Step:
         self.lineage: Lineage = data.lineage(context.instance)
         self.view = self.lineage.view
         self.style = data.style
-        self._viewer = data.viewer
+        self._parts = Parts(self.asset, self.lineage, data.viewer)
         self._reuse = Reuse(self.lineage, data.kept)
         self._started = time.perf_counter()
         self._made: dict[Key, tuple[str, dict[str, Any]]] = {}
         self._records: dict[Key, Record] = {}  # of those that were not made but taken
         self._sources = Sources(data.root)
         self._failed: dict[Key, DataError] = {}
-        self._fetched: dict[Key, float] = {}  # when the inputs of a partition were
 
     def requested(self) -> list[Key]:
         """The partitions of this run, at least one.
@@ -136,33 +102,14 @@ class Step:
             parts: list[Part] = []
             for key in keys:
                 with self.making(key):
-                    parts.append(self._part(key))
+                    parts.append(self._parts.find(key))
             try:
-                self._fetch_inputs(parts)
+                self._parts.fetch_inputs(parts)
                 taken = self._take({part.key: part for part in parts})
             except StoreError as error:
                 self._failed |= {part.key: error for part in parts}
                 continue
             yield from (part for part in parts if part.key not in taken)
-
-    def _fetch_inputs(self, parts: Sequence[Part]) -> None:
-        """See that what partitions are made from is on this machine."""
-        if not self.view.folder.store:
-            return
-        self._fetched |= dict.fromkeys((part.key for part in parts), time.time())
-        paths: dict[Path, None] = {}
-        for part in parts:
-            if Source.ZIP in GRAPH[self.asset].sources:
-                archive = self.view.survey.archive(part.day)
-                paths |= dict.fromkeys(archive.files(part.day))
-            for upstream, inputs in part.inputs.items():
-                for key, path in inputs.items():
-                    if GRAPH[self.asset].reads[upstream].by_day:
-                        names = file_names(GRAPH[upstream].files, key, [str(part.key)])
-                        paths |= {self.view.folder.path(upstream, name): None for name in names}
-                    else:
-                        paths[path] = None
-        self.view.folder.fetch(paths)
 
     def _publish(self, part: Part) -> None:
         """See that the files of a partition are where others find them."""
@@ -173,7 +120,7 @@ class Step:
         paths = {folder.path(self.asset, name.partition("/")[0]) for name in names}
         single = len(names) == 1
         folder.publish(paths, last=None if single else folder.path(self.asset, names[0]))
-        folder.make_room(before=self._fetched[part.key])
+        folder.make_room(before=self._parts.fetched[part.key])
 
     def _together(self) -> Iterator[list[Key]]:
         """The partitions in groups that do not hang on each other: the days of a quarter."""
@@ -200,8 +147,8 @@ class Step:
             self._records[each.key] = record
         if taken:  # a line for each would take longer than all else
             more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
-            what = _what(self.asset, taken[0].key) + more
-            self.context.log.info(f"{what} need not be made: {taken[0].sentence}")
+            first = what(self.asset, taken[0].key)
+            self.context.log.info(f"{first}{more} need not be made: {taken[0].sentence}")
         return {each.key for each in taken}
 
     @contextmanager
@@ -243,53 +190,14 @@ class Step:
         self.view.folder.remove(error.path)
         return DataError(
             f"{error.path} was damaged: {error.reason}. It is removed, and the same command again "
-            f"makes {_what(found.asset, found.key)} anew, and what is made from it."
+            f"makes {what(found.asset, found.key)} anew, and what is made from it."
         )
 
     def fetched(self, asset: str, key: Key) -> Path:
         """The file of a partition of any asset, or the folder of its files, with its content."""
-        path = self.path(asset, key)
+        path = self._parts.path(asset, key)
         self.view.folder.fetch([path])
         return path
-
-    def path(self, asset: str, key: Key) -> Path:
-        """The file of a partition of any asset, or the folder of its files."""
-        (name, *_) = file_names(GRAPH[asset].files, key, [""])
-        return self.view.folder.path(asset, name.partition("/")[0])
-
-    def _part(self, key: Key) -> Part:
-        inputs = self.lineage.inputs(self.asset, key)
-        absent = [name for name, version in inputs.items() if version == ABSENT]
-        if Source.ZIP.value in absent:
-            self.view.survey.archive(day_of(key))  # says what is the matter with it
-        if absent:
-            raise DataError(
-                f"{_what(self.asset, key)} needs {' and '.join(absent)}, which is not there yet. "
-                f"Materialize {' and '.join(absent)} first, or run `backblaze-assets movie`, which "
-                "makes everything that is missing."
-            )
-        reads = self.lineage.reads(self.asset, key)
-        self._check_files(key, reads)
-        return Part(
-            key,
-            self.path(self.asset, key),
-            Origin(self.asset, key, code_version(self.asset), inputs=inputs),
-            {name: {k: self.path(name, k) for k in keys} for name, keys in reads.items()},
-            self._viewer,
-        )
-
-    def _check_files(self, key: Key, reads: Mapping[str, list[Key]]) -> None:
-        """Refuse to work from files that have been deleted."""
-        for upstream, keys in reads.items():
-            for other in keys if upstream != self.asset else []:  # its own are made in order
-                made = self.lineage.ledger.get(upstream, other)
-                if made and not self.lineage.has_files(made):
-                    raise DataError(
-                        f"{_what(self.asset, key)} needs files of {_what(upstream, other)} that "
-                        f"have been deleted from {self.view.folder.root / upstream}. "
-                        "`backblaze-assets movie` makes them anew, if what they were made from is "
-                        "still there."
-                    )
 
     def remove_vanished_days(self, quarter: date) -> None:
         """Remove results of days that an earlier version of a quarter had and this one has not."""
@@ -465,7 +373,3 @@ def _is_in_quarter(text: str, quarter: date) -> bool:
         return quarter_of(date.fromisoformat(text)) == quarter
     except ValueError:
         return False
-
-
-def _what(asset: str, key: Key) -> str:
-    return f"{asset} {key}" if key else asset
