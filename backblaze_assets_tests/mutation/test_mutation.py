@@ -5,16 +5,20 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from backblaze_assets_tests.mutants import mutants_of
-from backblaze_assets_tests.mutation import (
+from backblaze_assets_tests.mutation import judging
+from backblaze_assets_tests.mutation.__main__ import (
     IGNORED,
     PATHS,
     ROOT,
     collect,
     main,
-    near_tests,
+    names,
     read_ignored,
+    sample,
+    wilson,
 )
+from backblaze_assets_tests.mutation.mutants import Mutant, mutants_of
+from backblaze_assets_tests.mutation.reach import Reach
 
 PATH = PurePosixPath("tiny/rules.py")
 
@@ -155,7 +159,8 @@ def test_tests_notice_or_do_not(repository, capsys):
     assert run(repository, "--max", "2", "--workers", "2", "--fail-under", "100") == 0
     lines = capsys.readouterr().out.splitlines()
     assert len([line for line in lines if line.startswith("killed ")]) == 2
-    assert "noticed 2 of 2: 100.0 %" in lines
+    assert "noticed 2 of 2: 100.0 % (95 % interval 34.2 - 100.0)" in lines
+    assert "   2 of    2  tiny/rules.py" in lines
     assert (repository / "tiny" / "rules.py").read_bytes() == before
 
 
@@ -174,7 +179,7 @@ def test_what_nothing_notices_is_listed(repository, capsys):
 
 @pytest.mark.slow
 def test_tests_that_hang_are_ended(repository, capsys, monkeypatch):
-    monkeypatch.setattr("backblaze_assets_tests.mutation.SLACK_SECONDS", 1)
+    monkeypatch.setitem(judging.SECONDS, judging.FAST, 2)
     (repository / "tiny_tests" / "test_other.py").unlink()
     (repository / "tiny_tests" / "test_rules.py").write_text(
         "from tiny.rules import emptied\n\ndef test_it():\n    assert emptied([1]) == []\n"
@@ -183,14 +188,14 @@ def test_tests_that_hang_are_ended(repository, capsys, monkeypatch):
         "def emptied(items):\n    while items:\n        items.pop()\n    return items\n"
     )
     run(repository)
-    assert "noticed 2 of 2: 100.0 %\n1 killed, 1 timeout\n" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "noticed 2 of 2: 100.0 %" in output
+    assert output.endswith("\n1 killed, 1 timeout\n")
 
 
 def test_tests_that_fail_without_a_change_are_an_error(repository, capsys):
     (repository / "tiny_tests" / "test_rules.py").write_text("def test_it():\n    assert False\n")
-    with pytest.raises(SystemExit) as ended:
-        run(repository, "--max", "1")
-    assert ended.value.code == 2
+    assert run(repository, "--max", "1") == 2
     assert capsys.readouterr().err == (
         "the tests fail without any change: tiny_tests/test_rules.py::test_it\n"
     )
@@ -209,13 +214,96 @@ def test_list_runs_nothing(repository, capsys):
     assert lines[-1] == f"{len(lines) - 1} mutants"
 
 
+@pytest.mark.slow
+def test_what_the_log_has_is_not_tested_again_unless_it_survived(repository, capsys):
+    rules = repository / "tiny" / "rules.py"
+    rules.write_text("NUMBER = 1\n\ndef larger(a, b):\n    return max(a, b)\n")
+    other = repository / "tiny_tests" / "test_other.py"
+    other.write_text("")
+    run(repository, "--fast")
+    first = capsys.readouterr().out
+    assert "noticed 1 of 3" in first
+    rules.write_text("\n" + rules.read_text())  # lines may move
+    assert run(repository, "--resume") == 0
+    assert "NUMBER" in capsys.readouterr().out
+    other.write_text("from tiny import rules\n\ndef test_it():\n    assert rules.NUMBER == 1\n")
+    run(repository, "--survivors")
+    again = capsys.readouterr().out
+    assert "noticed 2 of 3" in again
+    rows = [line for line in again.splitlines() if "tiny/rules.py:" in line and " s  " in line]
+    assert [row.split()[0] for row in rows] == ["killed", "survived"]
+
+
+@pytest.mark.slow
+def test_what_has_noticed_earlier_mutants_comes_first(repository):
+    rules = repository / "tiny_tests" / "test_rules.py"
+    rules.write_text(
+        "def test_one():\n    pass\n\ndef test_two():\n    assert False\n\n"
+        "def test_three():\n    assert False\n"
+    )
+    copy = judging.Copy(repository, repository.parent / "copy")
+    assert copy.test([rules], judging.FAST).last == "tiny_tests/test_rules.py::test_two"
+    first = ["tiny_tests/test_rules.py::test_three", "tiny_tests/test_rules.py::test_gone"]
+    assert copy.test([rules], judging.FAST, first).last == first[0]
+
+
+def test_a_sample_has_all_files_and_hardly_changes_with_the_code():
+    def of(file: str, number: int) -> list[Mutant]:
+        lines = "".join(f"x{n} = {n}\n" for n in range(number))
+        return mutants_of(PurePosixPath(file), lines)
+
+    def drawn(*mutants: Mutant, number: int = 20) -> set[tuple[str, str, str, int]]:
+        return set(sample(names(mutants), number, seed=1))
+
+    large, small = of("a.py", 190), of("b.py", 10)
+    chosen = drawn(*large, *small)
+    assert (len(chosen), len([name for name in chosen if name[0] == "b.py"])) == (20, 1)
+    assert {name[0] for name in drawn(*large, *small, number=2)} == {"a.py", "b.py"}
+    gone = next(it for it in large if (*it.key, 0) not in chosen)
+    assert drawn(*(it for it in large if it is not gone), *small) == chosen
+    assert len(drawn(*small, number=20)) == 10
+    alike = mutants_of(PATH, "x = 1\nx = 1\n")
+    assert [name[-1] for name in names(alike)] == [0, 1]
+
+
+@pytest.mark.parametrize(("noticed", "judged"), [(97, 120), (2, 2), (0, 5)])
+def test_the_interval_is_that_of_wilson(noticed, judged):
+    """At its ends, a true share would be 1.96 standard deviations from the one that was seen."""
+    for end in wilson(noticed, judged):
+        share = end / 100
+        away = (noticed / judged - share) ** 2
+        assert away == pytest.approx(1.959964**2 * share * (1 - share) / judged, abs=1e-12)
+
+
 def test_nearest_tests_come_first():
-    folder = ROOT / "backblaze_assets_tests" / "lineage"
-    near = near_tests(ROOT, PurePosixPath("backblaze_assets/lineage/code_version.py"))
+    reach, folder = Reach(ROOT), ROOT / "backblaze_assets_tests" / "lineage"
+    near = reach.near(PurePosixPath("backblaze_assets/lineage/code_version.py"))
     assert near[0] == folder / "test_code_version.py"
     assert set(near) == set(folder.glob("test_*.py"))
-    assert near_tests(ROOT, PurePosixPath("backblaze_assets/verdict.py")) == [
+    assert reach.near(PurePosixPath("backblaze_assets/verdict.py")) == [
         ROOT / "backblaze_assets_tests" / "test_verdict.py"
+    ]
+
+
+def test_what_cannot_run_a_file_is_left_out(repository):
+    tests = repository / "tiny_tests" / "deep"
+    tests.mkdir()
+    for name, text in {
+        "helper.py": "import tiny.rules\n",
+        "conftest.py": "@pytest.fixture\ndef rules():\n    import tiny.rules\n",
+        "test_by_fixture.py": "def test_it(rules):\n    pass\n",
+        "test_by_helper.py": "from tiny_tests.deep import helper\n",
+        "test_by_mark.py": "pytestmark = pytest.mark.usefixtures('rules')\n",
+        "test_by_name.py": "from importlib import import_module\n",
+        "test_nothing.py": "def test_it(tmp_path):\n    pass\n",
+        "test_program.py": "import subprocess\n",
+    }.items():
+        (tests / name).write_text(text)
+    others = Reach(repository).others(PATH)
+    assert [file.name for file in others] == [
+        "test_other.py",  # it alone imports the file itself
+        *("test_by_fixture.py", "test_by_helper.py", "test_by_mark.py", "test_by_name.py"),
+        "test_program.py",
     ]
 
 
