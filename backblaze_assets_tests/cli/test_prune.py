@@ -32,7 +32,7 @@ def replaced(settled: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("DAGSTER_HOME", str(settled.root.with_name("records of data")))
     known = status.code_version
     with pytest.MonkeyPatch.context() as patch:
-        for module in (parts, status, step):
+        for module in (status, parts, step):  # which compare and record it
             patch.setattr(
                 module, "code_version", lambda it: "a" * 32 if it == "survival" else known(it)
             )
