@@ -188,6 +188,20 @@ def test_every_asset_says_what_it_is(nodes, asset: Asset):
     assert node.backfill_policy == dg.BackfillPolicy.single_run()
 
 
+def test_icons_say_what_the_files_are():
+    for asset in GRAPH.values():
+        formats = {name.rpartition(".")[2].replace("jpg", "jpeg") for name in asset.files}
+        # Subtitles lie beside a film, and loops are there as GIF, too.
+        assert formats - {"srt", "webm"} <= asset.kinds, asset.name
+
+
+def test_of_steps_that_could_begin_the_first_of_the_graph_does():
+    built = build_assets(Calendar.of_days({date(2013, 4, 1): [FIRST]}))
+    tags = {it.key.to_user_string(): it.op.tags for it in built}
+    priority = [int(tags[asset]["dagster/priority"]) for asset in GRAPH]
+    assert priority == sorted(set(priority), reverse=True)
+
+
 @pytest.mark.parametrize(
     ("asset", "column"),
     [

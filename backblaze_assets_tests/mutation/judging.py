@@ -204,11 +204,14 @@ class Judge:
         """Files with tests, which of them, and those to begin with, in order."""
         near, others = self._reach.near(path), self._reach.others(path)
         with self._lock:
-            first = [test for test, _ in self._noticed_by[path].most_common(REMEMBERED)]
-        known = {self.root / test.partition("::")[0] for test in first}
+            of_file = [test for test, _ in self._noticed_by[path].most_common(REMEMBERED)]
+            of_all = sum(self._noticed_by.values(), Counter[str]())
+        known = {self.root / test.partition("::")[0] for test in of_file}
         begin = [*near, *(file for file in others if file in known)]
         rest = [file for file in others if file not in known]
-        stages = [(begin, FAST, first), (rest, FAST, []), (near, SLOW, first)]
+        # What notices changes of other files may well notice this one.
+        first = list(dict.fromkeys([*of_file, *(test for test, _ in of_all.most_common())]))
+        stages = [(begin, FAST, first), (rest, FAST, first), (near, SLOW, first)]
         return [stage for stage in stages if stage[0] and (self.slow or stage[1] != SLOW)]
 
 
