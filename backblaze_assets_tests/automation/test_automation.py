@@ -466,9 +466,12 @@ def host(monkeypatch) -> list[object]:
     return asked
 
 
-def fetch(project: Project) -> None:
+def fetch(project: Project) -> str:
+    """Look for new quarters once; what the log says of it."""
     job = project.definitions.resolve_job_def("download_new_quarters")
-    job.execute_in_process(instance=project.instance)
+    done = job.execute_in_process(instance=project.instance)
+    logged = project.instance.all_logs(done.run_id)
+    return "\n".join(entry.user_message for entry in logged if not entry.is_dagster_event)
 
 
 def test_only_what_is_newer_than_the_newest_zip_is_downloaded(project, host):
@@ -481,7 +484,7 @@ def test_only_what_is_newer_than_the_newest_zip_is_downloaded(project, host):
 
 def test_an_empty_folder_is_not_filled_with_years_of_history(project, host):
     (project.root / "data_2013.zip").unlink()
-    fetch(project)
+    assert "`backblaze-assets download 2021-Q2` fetches a first one" in fetch(project)
     assert host == []
 
 

@@ -120,13 +120,14 @@ def test_unfinished_files_of_dead_processes_go_and_no_others(settled, prune):
     begun = left(settled.file("frames/2013-06-25.jpg"))
     inside = left(settled.file("raw_quarter/2013-04-01/x.parquet"))
     kept = left(settled.file(".kept/results/survival/x")) / "2013-04-01.parquet"
+    record = left(settled.file(".kept/records/survival/x.json.gz"))
     at_work = unfinished_path(settled.file("frames/2013-06-26.jpg"))
     kept.parent.mkdir(parents=True)
-    for path in (begun, inside, kept, at_work):
+    for path in (begun, inside, kept, record, at_work):
         path.write_bytes(b"x")
     with one_at_a_time(settled.root / ".locks", "render", pytest.fail):
-        assert [row[0] for row in rows(prune(settled, "--yes"), "unfinished files")] == ["3"]
-    assert not any(path.exists() for path in (begun, inside, kept))
+        assert [row[0] for row in rows(prune(settled, "--yes"), "unfinished files")] == ["4"]
+    assert not any(path.exists() for path in (begun, inside, kept, record))
     assert at_work.exists()
 
 

@@ -57,6 +57,11 @@ def test_the_tree_names_every_asset_and_the_zip_in_full(built):
     text = shown(tracing.trace(built.lineage(), "movie", [None]))
     assert sha256(built.root / "data_2013.zip") in text
     assert f"frames {FIRST} to {LAST} (12)" in text
+    assert "raw_quarter 2013-04-01 to 2013-07-01 (2)" in text
+    film = built.lineage().ledger.get("movie", None)
+    code, run = film.code_version[:12], film.run_id[:8]
+    (line,) = [line for line in text.splitlines() if line.startswith("movie ")]
+    assert f"movie  data {film.data_version[:12]}  code {code}  run {run}  20" in line
     assert "out of date" not in text
 
 

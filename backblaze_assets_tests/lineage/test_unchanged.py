@@ -54,7 +54,7 @@ def test_dagsters_records_are_asked_when_something_has_changed(settled, monkeypa
 
 def test_what_shapes_the_answer_is_part_of_the_state(settings, settled, monkeypatch, tmp_path):
     seen = unchanged.state(settings)
-    note = unchanged.Note([date(2013, 4, 1)], ["told"])
+    note = unchanged.Note([date(2013, 4, 1), date(2013, 7, 1)], ["told"])
     unchanged.remember(settings, "afr_table", "another state", note)
     assert unchanged.recall(settings, "afr_table", seen) is None
     unchanged.remember(settings, "afr_table", seen, note)
@@ -64,6 +64,7 @@ def test_what_shapes_the_answer_is_part_of_the_state(settings, settled, monkeypa
     raw.rename(raw.with_name("elsewhere"))
     assert unchanged.state(settings) != seen
     raw.with_name("elsewhere").rename(raw)
+    (settled.root / ".hidden").touch()
     assert unchanged.state(settings) == seen
     with monkeypatch.context() as other_code:
         other_code.setattr(unchanged, "PACKAGE", tmp_path)

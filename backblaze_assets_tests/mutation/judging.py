@@ -94,7 +94,7 @@ class Copy:
         Args:
             files: where the tests are.
             marked: which of them, in pytest's words for marks.
-            first: tests to begin with.
+            first: tests, or files of them, to begin with.
         """
         begun = time.monotonic()
         with tempfile.TemporaryDirectory(
@@ -210,7 +210,8 @@ class Judge:
         begin = [*near, *(file for file in others if file in known)]
         rest = [file for file in others if file not in known]
         # What notices changes of other files may well notice this one.
-        first = list(dict.fromkeys([*of_file, *(test for test, _ in of_all.most_common())]))
+        own = [str(file.relative_to(self.root)) for file in near[:1]]
+        first = list(dict.fromkeys([*of_file, *own, *(test for test, _ in of_all.most_common())]))
         stages = [(begin, FAST, first), (rest, FAST, first), (near, SLOW, first)]
         return [stage for stage in stages if stage[0] and (self.slow or stage[1] != SLOW)]
 

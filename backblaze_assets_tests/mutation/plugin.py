@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 FIRST, SECONDS, RUNNING = "MUTATION_FIRST", "MUTATION_SECONDS", "MUTATION_RUNNING"
-"""Variables of the environment: tests to begin with, as JSON; seconds for each test, and for all
+"""Variables of the environment: tests or files to begin with, as JSON; seconds for each test, and for all
 that is before and after it; the file that says which test runs."""
 
 
@@ -24,7 +24,10 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     first = json.loads(os.environ[FIRST])
     rank = {test: index for index, test in enumerate(first)}
-    items.sort(key=lambda item: rank.get(item.nodeid, len(rank)))
+    last = len(rank)
+    items.sort(
+        key=lambda item: rank.get(item.nodeid, rank.get(item.nodeid.partition("::")[0], last))
+    )
 
 
 @pytest.hookimpl(wrapper=True)
