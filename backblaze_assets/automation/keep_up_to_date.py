@@ -53,7 +53,6 @@ def keep_up_to_date_sensor(data: Data, port: int) -> dg.SensorDefinition:
     loaded = time.time()
 
     @dg.sensor(
-        name="keep_up_to_date",
         asset_selection=dg.AssetSelection.all(),
         minimum_interval_seconds=INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,

@@ -64,7 +64,6 @@ def nightly_schedule(data: Data, limit: int) -> dg.ScheduleDefinition:
     """
 
     @dg.schedule(
-        name="fill_by_night",
         job_name=implicit_asset_job(),
         cron_schedule="*/15 0-5 * * *",
         default_status=dg.DefaultScheduleStatus.STOPPED,

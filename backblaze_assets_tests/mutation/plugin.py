@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 FIRST, SECONDS, RUNNING = "MUTATION_FIRST", "MUTATION_SECONDS", "MUTATION_RUNNING"
-"""Variables of the environment: tests or files to begin with, as JSON; seconds for each test, and for all
-that is before and after it; the file that says which test runs."""
+"""Variables of the environment: tests or files to begin with, as JSON; seconds for each test, and
+for all that is before and after it; the file that says which test runs."""
 
 
 def pytest_configure() -> None:
