@@ -99,12 +99,12 @@ def test_the_graph_is_the_pipeline_of_the_readme():
     assert reads["movie"] == {
         "movie_clip": "all",
         "film_layout": "all",
-        "drive_lifetimes": "all",
+        "drive_lifetimes": "some of all",
         "afr_table": "newest",
     }
     assert reads["share"] == {
-        "frames": "all",
-        "film_layout": "all",
+        "frames": "some of all",
+        "film_layout": "some of all",
         "drive_lifetimes": "newest",
         "afr_table": "newest",
     }
