@@ -192,7 +192,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name_of = {id(mutant): name for name, mutant in chosen.items()}
     todo = [mutant for mutant in chosen.values() if id(mutant) not in done]
     until = time.monotonic() + 60 * args.minutes
-    judge = Judge(root, until, log.noticed_by, slow=not args.fast, trusts=args.trust)
+    whole = not args.near
+    judge = Judge(
+        root, until, log.noticed_by, far=whole, slow=whole and not args.fast, trusts=args.trust
+    )
     try:
         for outcome in judge_all(judge, todo, args.workers):
             outcomes.append(outcome)
@@ -217,6 +220,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=int, default=1, help="how many at the same time")
     add("--minutes", type=float, default=60, help="begin none after that")
     add("--fast", action="store_true", help="without slow tests")
+    add("--near", action="store_true", help="only fast tests that mirror the file, to begin with")
     add("--trust", action="store_true", help="do not first run the tests without a change")
     add("--resume", action="store_true", help="only what the log does not have")
     add("--survivors", action="store_true", help="the same, and again what had survived")

@@ -147,6 +147,8 @@ class Judge:
         root: the repository.
         until: by `time.monotonic`, when no further mutant is begun.
         noticed_by: of each file, how many of its mutants each test has noticed so far.
+        far: whether other tests are run beside those that mirror a file or have noticed changes
+            of it.
         slow: whether the slow tests that mirror a file are run as well.
         trusts: whether it is known that the tests pass without a change.
     """
@@ -154,6 +156,7 @@ class Judge:
     root: Path
     until: float
     noticed_by: Mapping[PurePosixPath, Counter[str]]
+    far: bool = True
     slow: bool = True
     trusts: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -212,8 +215,10 @@ class Judge:
         # What notices changes of other files may well notice this one.
         own = [str(file.relative_to(self.root)) for file in near[:1]]
         first = list(dict.fromkeys([*of_file, *own, *(test for test, _ in of_all.most_common())]))
-        stages = [(begin, FAST, first), (rest, FAST, first), (near, SLOW, first)]
-        return [stage for stage in stages if stage[0] and (self.slow or stage[1] != SLOW)]
+        stages = [(begin, FAST, first)]
+        stages += [(rest, FAST, first)] if self.far else []
+        stages += [(near, SLOW, first)] if self.slow else []
+        return [stage for stage in stages if stage[0]]
 
 
 def judge_all(judge: Judge, mutants: Sequence[Mutant], workers: int) -> Iterable[Outcome]:
