@@ -151,5 +151,5 @@ def test_everything_that_is_made_has_its_files_and_a_figure_to_show(built):
             made = built.lineage().ledger.get(asset, key)
             assert status is Status.UP_TO_DATE
             assert all(path.is_file() for path in built.lineage().files(made))
-            assert made.metadata["run_seconds"] >= 0
+            assert made.metadata["run_seconds"] == round(made.metadata["run_seconds"], 2) >= 0
             assert "polars" in made.metadata["libraries"]

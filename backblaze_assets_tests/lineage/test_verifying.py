@@ -122,3 +122,17 @@ def test_a_path_elsewhere_is_no_result(built, tmp_path):
     assert result_at(lineage, built.root / "data_2013.zip") is None
     found = result_at(lineage, built.file(f"drive_lifetimes/{Q3}/days.parquet"))
     assert (found.asset, found.key) == ("drive_lifetimes", Q3)
+
+
+def test_what_can_be_made_has_its_zip_or_all_that_it_is_made_from(settled):
+    settled.file("data_2013.zip").unlink()
+    assert settled.lineage().can_be_made("daily_stats", str(FIRST))
+    shutil.rmtree(settled.file("raw_quarter"))
+    lineage = settled.lineage()
+    assert not lineage.can_be_made("raw_quarter", Q2)
+    assert not lineage.can_be_made("daily_stats", str(FIRST))
+    assert lineage.can_be_made("frames", str(FIRST))
+
+
+def test_where_there_is_a_zip_everything_can_be_made(project):
+    assert project.lineage().can_be_made("frames", str(FIRST))
