@@ -11,6 +11,7 @@ from backblaze_assets.errors import DataError
 from backblaze_assets.files.stamps import read_origin
 from backblaze_assets.film.probe import probe
 from backblaze_assets.graph import GRAPH
+from backblaze_assets.lineage import step
 from backblaze_assets.lineage.building import build_assets
 from backblaze_assets.lineage.code_version import code_version
 from backblaze_assets.lineage.ledger import PROVENANCE
@@ -117,6 +118,20 @@ def test_a_missing_input_is_named(project):
     assert "daily_stats 2013-06-25 needs raw_quarter" in failure(
         project.run("daily_stats", first=FIRST)
     )
+
+
+def test_a_step_works_while_no_other_of_its_pool_does(project, monkeypatch):
+    taken = []
+    lock = step.one_at_a_time
+
+    def noted(folder, pool, waits):
+        taken.append((folder, pool))
+        return lock(folder, pool, waits)
+
+    monkeypatch.setattr(step, "one_at_a_time", noted)
+    assert project.run("raw_quarter", first=str(Q2)).success
+    assert project.run("daily_stats", first=FIRST).success
+    assert taken == [(project.data.locks, "import"), (project.data.locks, "daily_stats")]
 
 
 @pytest.mark.slow

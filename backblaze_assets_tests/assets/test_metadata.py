@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from backblaze_assets.assets import afr_table, survival
+from backblaze_assets.assets import afr_table, report, survival
 from backblaze_assets.drive_stats.survival import SURVIVAL_SCHEMA
 from backblaze_assets.files.origin import Origin
 from backblaze_assets.lineage.parts import Part
@@ -193,13 +193,19 @@ def test_of_the_film(built):
 
 
 def test_of_report_and_share(built):
-    report, share = told(built, "report"), told(built, "share")
-    assert report["kilobytes"] == pytest.approx(
+    page, share = told(built, "report"), told(built, "share")
+    assert page["kilobytes"] == pytest.approx(
         built.file("report/report.html").stat().st_size / 1e3, abs=0.05
     )
     table = pl.read_parquet(built.file(f"afr_table/{Q3}.parquet"))
     models = table.filter(kind="model", window="lifetime").height
-    assert (report["newest_quarter"], report["models"]) == (Q3, models)
+    assert (page["newest_quarter"], page["models"]) == (Q3, models)
     for path in built.file("share/film").iterdir():
         kilobytes = share[f"{path.name}_kilobytes"]
         assert kilobytes == round(path.stat().st_size / 1e3, 1)
+
+
+def test_of_a_report_beside_a_viewer():
+    shown = report.metadata(part("report", None), report.Report(1234, Q3, 4))
+    assert shown["open"].value == "http://127.0.0.1:3999/report"
+    assert shown["kilobytes"] == 1.2
