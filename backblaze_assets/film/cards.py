@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw
 
 from backblaze_assets.drive_stats.rates import afr_percent
 from backblaze_assets.film import panel, text
-from backblaze_assets.film.layout import FilmLayout, short_names
+from backblaze_assets.film.layout import FilmLayout
 from backblaze_assets.film.render import open_renderer
 from backblaze_assets.film.style import Colour, Style, mix
-from backblaze_assets.film.words import capacity_of_drive, long_date
+from backblaze_assets.film.words import capacity_of_drive, long_date, short_names
 
 TITLE = "Every hard drive of Backblaze"
 READING = (

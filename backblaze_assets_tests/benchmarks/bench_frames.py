@@ -61,8 +61,8 @@ encode_again(sys.argv[1], int(sys.argv[2]))
 RENDER = """
 import sys
 from pathlib import Path
+from backblaze_assets.film.frames import QuarterFrames, render_quarters
 from backblaze_assets.film.layout import FilmLayout
-from backblaze_assets.film.render import QuarterFrames, render_quarters
 from backblaze_assets.film.style import Style
 from backblaze_assets.files.origin import Origin
 
