@@ -105,6 +105,7 @@ class News:
                 text = f"{words.whole_rate(rate)} fail in a year"
                 if not np.isnan(others):
                     text += f", of all others {words.whole_rate(float(others))}"
+                text += f" ({words.month(day)})"  # the label tells the rate of the day shown
                 weight = int(self.by_model.failures[number, at])
                 title = self._title(model)
                 found[day].append(Caption(day, title, text, (model,), captions.URGENT, weight))

@@ -26,6 +26,11 @@ def long_date(day: date) -> str:
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
+def month(day: date) -> str:
+    """A month such as `September 2016`."""
+    return f"{MONTHS[day.month - 1]} {day.year}"
+
+
 def capacity(size: int) -> str:
     """Bytes with a decimal unit and three or four figures, such as `276.3 PB`."""
     value, unit = size / 1e12, "TB"
