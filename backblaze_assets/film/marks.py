@@ -90,24 +90,23 @@ def _fill(base: Pixels, left: int, top: int, right: int, bottom: int, style: Sty
     base[y[0] : y[1], x[0] : x[1]] = packed(style.high)
 
 
-def retired(base: Pixels, scene: Scene, names: Mapping[str, str], style: Style) -> None:
-    """Write the models without a drive in service at the bottom.
+def retired(scene: Scene, names: Mapping[str, str], style: Style) -> Pixels:
+    """The models without a drive in service, as they stand at the bottom of the picture.
 
     Args:
-        base: pixels of the canvas, (height, width).
         scene: with these models.
         names: how they are called.
         style: of the picture.
+
+    Returns:
+        Pixels as wide as the picture; without rows if there are no such models.
     """
-    if not scene.retired:
-        return
-    scale = style.scale
-    lines = max(1, scene.packing.footer // FOOTER_LINE)
-    height = lines * FOOTER_LINE * scale
-    image = Image.new("RGBX", (style.width, height), style.background)
-    retired_lines(image, scene.retired, names, lines, style)
-    top = (style.base_height - style.below) * scale - height
-    base[top : top + height, : style.width] = np.asarray(image).view(PIXEL)[..., 0]
+    lines = max(1, scene.packing.footer // FOOTER_LINE) if scene.retired else 0
+    image = Image.new("RGBX", (style.width, lines * FOOTER_LINE * style.scale), style.background)
+    if lines:
+        retired_lines(image, scene.retired, names, lines, style)
+    pixels: Pixels = np.asarray(image).view(PIXEL)[..., 0]
+    return pixels
 
 
 def retired_lines(

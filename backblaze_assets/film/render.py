@@ -100,8 +100,10 @@ class Renderer:
         self._day: int | None = None
         self._caption: Caption | None = None
         self._shown: dict[str, labels.Words] = {}
-        self._band: jpeg.Pixels | None = None
         self._flight: Flight | None = None
+        self._footer: tuple[Scene, jpeg.Pixels] | None = None
+        self._glided: jpeg.Pixels | None = None
+        self._resting: tuple[int, Caption | None, jpeg.Pixels] | None = None
 
     def _block_lives(self, scene: Scene | None) -> dict[str, tuple[int, int]]:
         """Per block, the day on which its first drive comes, and on which its last one leaves."""
@@ -144,11 +146,11 @@ class Renderer:
         caption = self.panel.caption(shown)
         glides = self.old_places is not None and number - self.layout.first < GLIDE_DAYS - 1
         if glides:
-            at = self._paint_glide(number, caption)
-            changed = np.ones_like(self._changed)
+            changed, at = self._paint_glide(number, caption)
             self._day = None
         else:
             changed, at = self._paint(number, caption), self.places
+            self._glided = None
         same_era = self.layout.before is None or (
             self.layout.before.since == self.layout.scene.since
         )
@@ -169,15 +171,9 @@ class Renderer:
     def _draw_panel(self, number: int, caption: Caption | None) -> None:
         block = self._captioned(caption)
         line = marks.route(self.layout.scene, block, self.style)[-1][0] if block else None
-        band = self.panel.at(number, line)
-        height, width = band.shape
-        padded = self._canvas[:height].copy()
-        padded[:, :width] = band
-        padded[:, width:] = band[:, -1:]
-        if self._band is not None:
-            touched = jpeg.differing(padded, self._band)
-            self._changed[: len(touched)] |= touched
-        self._canvas[:height] = self._band = padded
+        band, changed = self.panel.at(number, line)
+        self._canvas[: len(band)] = band
+        self._changed[: len(changed)] |= changed
 
     def _place_rings(self, number: int, at: Places, *, show: bool) -> jpeg.Mask:
         rows = np.empty(0, np.intp)
@@ -206,7 +202,6 @@ class Renderer:
 
     def _paint(self, day: int, caption: Caption | None) -> jpeg.Mask:
         """Bring squares and labels to `day`, and tell the tiles in which some may have changed."""
-        drives = self.drives
         touched = np.zeros_like(self._changed)
         if self._day is None or not 0 <= day - self._day <= FAR or caption != self._caption:
             touched[:] = True
@@ -215,13 +210,7 @@ class Renderer:
             self._squares(rows, self.places, self._colours(rows, day))
             self._frame(caption)
         else:
-            rows = self._candidates(self._day, day)
-            colours = self._colours(rows, day)
-            known = drives.first_seen[rows] <= self._day
-            old = self._colours(rows[known], self._day)
-            differ = np.ones(len(rows), np.bool_)
-            differ[known] = colours[known] != old
-            rows, colours = rows[differ], colours[differ]
+            rows, colours = self._recoloured(self._candidates(self._day, day), self._day, day)
             self._squares(rows, self.places, colours)
             x, y = self.places.x[rows], self.places.y[rows]
             jpeg.touch(touched, x, y, x + self.places.width[rows], y + self.places.height[rows])
@@ -239,9 +228,19 @@ class Renderer:
         ]
         return np.concatenate(some)
 
-    def _squares(self, rows: Rows, at: Places, colours: Packed) -> None:
+    def _recoloured(self, rows: Rows, before: int, day: int) -> tuple[Rows, Packed]:
+        """Those of `rows` that look different on `day` than on the day `before`, and how."""
+        colours = self._colours(rows, day)
+        known = self.drives.first_seen[rows] <= before
+        differ = np.ones(len(rows), np.bool_)
+        differ[known] = colours[known] != self._colours(rows[known], before)
+        return rows[differ], colours[differ]
+
+    def _squares(
+        self, rows: Rows, at: Places, colours: Packed, onto: jpeg.Pixels | None = None
+    ) -> None:
         """Draw the squares of drives, in order: the last one is in front."""
-        flat = self._base.reshape(-1)
+        flat = (self._base if onto is None else onto).reshape(-1)
         width = self._base.shape[1]
         if not len(rows):
             return
@@ -274,7 +273,12 @@ class Renderer:
             block_shown = self._captioned(caption)
             if block_shown:
                 marks.lead(self._base, scene, block_shown, self.style)
-        marks.retired(self._base, scene, self.layout.names, self.style)
+        if self._footer is None or self._footer[0] is not scene:
+            pixels = marks.retired(scene, self.layout.names, self.style)
+            self._footer = scene, pixels
+        bottom = (self.style.base_height - self.style.below) * scale
+        footer = self._footer[1]
+        self._base[bottom - len(footer) : bottom, : self.style.width] = footer
 
     def _captioned(self, caption: Caption | None) -> Block | None:
         """The block that a caption is about."""
@@ -326,8 +330,12 @@ class Renderer:
 
     # ---- between two layouts ----
 
-    def _paint_glide(self, day: int, caption: Caption | None) -> Places:
-        """Draw a day on which squares fly to their new places, and return where they are."""
+    def _paint_glide(self, day: int, caption: Caption | None) -> tuple[jpeg.Mask, Places]:
+        """Draw a day on which squares fly to their new places.
+
+        Returns:
+            The tiles in which something may have changed, and where the squares are.
+        """
         before, scene, old, new = (
             self.layout.before,
             self.layout.scene,
@@ -339,14 +347,17 @@ class Renderer:
         t = (day - self.layout.first + 1) / GLIDE_DAYS
         way = eased(t)
         same_era = before.since == scene.since
-        self._ground(scene if same_era or way >= 0.5 else before, caption, rooms=same_era)
         if self._flight is None:
             self._flight = Flight.of(self.drives, old, new, self.layout.first, same_era=same_era)
         flight, scale = self._flight, self.style.scale
-        if t < SUNK and len(flight.leaving):
-            self._sink(flight.leaving, old, t / SUNK, day)
-        rows = flight.resting[self.drives.first_seen[flight.resting] <= day]
-        self._squares(rows, new, self._colours(rows, day))
+        if same_era:
+            self._paint_resting(day, caption, flight)
+        else:
+            self._ground(scene if way >= 0.5 else before, caption, rooms=False)
+            if t < SUNK and len(flight.leaving):
+                self._sink(flight.leaving, old, t / SUNK, day)
+            rows = flight.resting[self.drives.first_seen[flight.resting] <= day]
+            self._squares(rows, new, self._colours(rows, day))
         # One pixel larger than the cell, which closes the seams between neighbours that part.
         width, height = (
             int(-(-(a + (b - a) * way) * scale // QUARTERS)) + 1
@@ -355,6 +366,20 @@ class Renderer:
         flight.draw(way, self._inks(day), (width, height), self._base)
         if same_era:
             self._frame(caption)
+        self._glide_labels(before, scene, way, day)
+        changed = np.ones_like(self._changed)
+        if not same_era:
+            return changed, new  # there are no rings
+        if self._glided is not None:
+            changed = jpeg.differing(self._base, self._glided)
+        self._glided = self._base.copy()
+        at = Places(new.x.copy(), new.y.copy(), new.width, new.height)
+        at.x[flight.flying], at.y[flight.flying] = flight.at(way)
+        return changed, at
+
+    def _glide_labels(self, before: Scene, scene: Scene, way: float, day: int) -> None:
+        """Draw the labels that stay, and of the others the old ones at first, the new ones late."""
+        same_era = before.since == scene.since
         stood = {(block.name, block.x, block.bottom) for block in before.packing.blocks}
         for block in scene.packing.blocks:
             stays = same_era and (block.name, block.x, block.bottom) in stood
@@ -363,11 +388,27 @@ class Renderer:
         if way < LABELS_GO:
             for block in before.packing.blocks:
                 self._draw_label(before, block, day, self._changed)
-        if not same_era:
-            return new  # there are no rings
-        at = Places(new.x.copy(), new.y.copy(), new.width, new.height)
-        at.x[flight.flying], at.y[flight.flying] = flight.at(way)
-        return at
+
+    def _paint_resting(self, day: int, caption: Caption | None, flight: Flight) -> None:
+        """Draw what stands still on a day on which only some blocks move."""
+        kept = self._resting
+        if kept is None or day < kept[0] or caption != kept[1]:
+            self._ground(self.layout.scene, caption)
+            rows = flight.resting[self.drives.first_seen[flight.resting] <= day]
+            self._squares(rows, self.places, self._colours(rows, day))
+            self._resting = day, caption, self._base.copy()
+            return
+        before, _, pixels = kept
+        rows = self._candidates(before, day)
+        rests = np.zeros(len(self.drives.first_seen), np.bool_)
+        rests[flight.resting] = True
+        rows = rows[rests[rows]]
+        rows, colours = self._recoloured(rows, before, day)
+        self._squares(rows, self.places, colours, pixels)
+        self._base[:] = pixels
+        self._limit[:] = 255
+        self._shown = {}
+        self._resting = day, caption, pixels
 
     def _inks(self, day: int) -> Packed:
         """Colours on `day` of all drives, and what stands in front when they fly."""

@@ -149,7 +149,7 @@ def test_cards_have_the_size_of_the_canvas_and_say_something(made, name):
     title = cards.title(story, day, parts[0].layout, style)
     assert title.shape == end.shape
     assert (title == style.text).all(axis=2).any()
-    made_up = cards.end_card(replace(story, made_up="all"), style)
+    made_up = cards.end_card(replace(story, made_up_from=story.first), style)
     assert (made_up != end).any()
 
 

@@ -13,7 +13,7 @@ from backblaze_assets.errors import DataError
 from backblaze_assets.files.origin import Origin, digest
 from backblaze_assets.film.captions import Caption
 from backblaze_assets.film.fleet import NEVER, Drives
-from backblaze_assets.film.panel import notice_of
+from backblaze_assets.film.panel import credit, notice_of
 from backblaze_assets.film.render import Renderer
 from backblaze_assets.film.rings import LIVES, lives
 from backblaze_assets.film.style import EMBER_DAYS, GLIDE_DAYS, NEW_DAYS, Style
@@ -225,6 +225,15 @@ def test_partial_and_missing_days_are_said():
     cut = replace(layout, odd_days=tuple((day, -1) for day in range(82, 174)))
     assert notice_of(cut, 174) == "No data: 1 July 2013 to 30 September 2013"
     assert notice_of(cut, 300) == ""
+
+
+def test_whose_data_they_are_is_said_to_the_month():
+    assert credit(START, None) == "Data: Backblaze Drive Stats"
+    assert credit(START, date(2016, 10, 1)) == (
+        "Data: Backblaze Drive Stats to Sep 2016, then made up from counts"
+    )
+    # Of a cut of which no day is real.
+    assert credit(date(2018, 1, 1), date(2016, 10, 1)) == "Made-up data: no real drive is shown"
 
 
 def test_synthetic_data_are_called_so_on_the_picture():
