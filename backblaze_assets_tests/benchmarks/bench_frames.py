@@ -18,6 +18,9 @@ What was tried:
 | the plane grown in one piece, put on the canvas by a mask | 3 times the bands' time | |
 | a picture that has changed everywhere encoded as it lies, not tile by tile | 3 ms less | yes |
 | chart drawn when it gains a column, every nine days | 0.5 of 3 ms | yes |
+| of the panel only date and figures drawn and compared each day | 1 to 2 ms | yes |
+| hatching of the chart and retired models kept | 1 ms | yes |
+| where only some blocks move: what stands kept, tiles compared | a move 49 to 31 ms | yes |
 | restart markers after each 64x16 pixels, tiles kept (`film/jpeg.py`) | | yes |
 
 With processes, reading and writing, glides included, in CPU seconds over the floor's, on a machine

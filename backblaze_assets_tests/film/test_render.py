@@ -136,6 +136,14 @@ def test_drawing_on_is_the_same_as_drawing_anew(number, days):
     assert_same_as_anew(known, layout, HD, [layout.days[day] for day in days])
 
 
+def test_drawing_on_while_some_blocks_move_is_the_same_as_drawing_anew():
+    known, layout = next(
+        one for one in HISTORY if one[1].before and one[1].before.since == one[1].scene.since
+    )
+    days = (2, 3, 12, 34, 35, 11, 12)  # into what follows the glide, and back
+    assert_same_as_anew(known, layout, HD, [layout.days[day] for day in days])
+
+
 def test_drawing_on_an_upright_canvas_is_the_same_as_drawing_anew():
     style = Style.named("upright")
     known, layout = history(known_on(DRIVES, on(81)), on(81), style)[-1]
