@@ -11,7 +11,7 @@ to Dagster as a partition mapping, to everybody else as a rule for keys.
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import dagster as dg
@@ -40,12 +40,14 @@ class Reading:
             downstream one: the upstream keys, in order.
         by_day: whether only the part of the upstream partition for one's own day counts, so that
             other days of it may change without consequence.
+        chosen: whether the asset itself fetches the files that it uses of them, by `Step.fetch`.
     """
 
     name: str
     mapping: dg.PartitionMapping
     keys: Callable[[Calendar, Partitioning, Key], list[Key]]
     by_day: bool = False
+    chosen: bool = False
 
 
 def _windows(start: int, end: int) -> Callable[[Calendar, Partitioning, Key], list[Key]]:
@@ -77,6 +79,7 @@ NEWEST = Reading(
     "newest", dg.LastPartitionMapping(), lambda calendar, up, _: calendar.keys(up)[-1:]
 )
 ALL = Reading("all", dg.AllPartitionMapping(), lambda calendar, up, _: calendar.keys(up))
+SOME_OF_ALL = replace(ALL, name="some of all", chosen=True)
 
 
 class Source(Enum):
@@ -220,7 +223,7 @@ GRAPH: Mapping[str, Asset] = _graph(
         reads={
             "movie_clip": ALL,
             "film_layout": ALL,
-            "drive_lifetimes": ALL,
+            "drive_lifetimes": SOME_OF_ALL,
             "afr_table": NEWEST,
         },
         sources=(Source.FILM_STYLE,),
@@ -249,8 +252,8 @@ GRAPH: Mapping[str, Asset] = _graph(
         "poster, link picture and loops (WebM, GIF) for showing the film elsewhere",
         files=tuple(f"film/{it}" for it in ("poster.png", "link.png", "loop.webm", "loop.gif")),
         reads={
-            "frames": ALL,
-            "film_layout": ALL,
+            "frames": SOME_OF_ALL,
+            "film_layout": SOME_OF_ALL,
             "drive_lifetimes": NEWEST,
             "afr_table": NEWEST,
         },

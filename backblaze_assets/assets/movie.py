@@ -55,6 +55,7 @@ def movie(step: Step) -> None:
                 Quarter(clip, lifetimes[key], read_layout(layouts[key]))
                 for key, clip in sorted(clips.items(), key=str)
             ]
+            step.fetch([quarters[0].lifetimes, quarters[-1].lifetimes])
             afr = read_table(part.input("afr_table"))
             origin = replace(part.origin, sources=_sources(step))
             models = afr.filter(pl.col("kind") == "model")

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from backblaze_assets.cli import console
 from backblaze_assets.database.query import Database
+from backblaze_assets.database.views import PUBLISHED, TABLES, missing
 from backblaze_assets.errors import DataError, printable
 
 Form = Literal["table", "csv", "json", "parquet"]
@@ -64,8 +65,8 @@ def prompt(
         import readline  # noqa: F401 - makes `input` know the arrow keys
 
         console.say("A query ends with ;  Ctrl-D ends this. DESCRIBE afr; lists columns.")
-        with Database(root, fetch("")) as database:
-            _print(database, "SHOW TABLES", "table")
+        # By the names of files, as their content may be in a store only.
+        console.say(f"Tables: {', '.join(sorted({*TABLES, PUBLISHED} - {*missing(root)}))}.")
     for text in _queries(terminal=terminal):
         with Database(root, fetch(text)) as database:
             try:

@@ -39,11 +39,22 @@ _SINGLE_PUT = 64 << 20
 
 
 class StoreError(DataError):
-    """A store does not give or take something: which, and what to do."""
+    """A store does not give or take something: which, and what to do.
+
+    Attributes:
+        passes: whether the same may go well a little later, without anybody doing anything.
+    """
+
+    def __init__(self, message: str = "", *, passes: bool = False) -> None:
+        self.passes = passes
+        super().__init__(message)
 
 
 class ChangedError(StoreError):
     """An object is no longer the one that was listed."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message, passes=True)
 
 
 @dataclass(frozen=True)
@@ -239,7 +250,8 @@ class Store:
             raise
         except (exceptions.BaseError, OSError, ValueError) as error:
             where = self.where(key).rstrip("/")
-            raise StoreError(f"{where} {what}: {_reason(error, key)}") from error
+            reason, passes = _reason(error, key)
+            raise StoreError(f"{where} {what}: {reason}", passes=passes) from error
 
 
 def _object(meta: Any) -> Object:  # noqa: ANN401 - a mapping of obstore's
@@ -251,53 +263,61 @@ def _object(meta: Any) -> Object:  # noqa: ANN401 - a mapping of obstore's
 
 
 _CAUSES = (
+    # What the store says, what that means for people, whether it passes.
     (
         r"NoSuchBucket|ContainerNotFound|specified bucket does not exist",
         "there is no such bucket. See to its name in BACKBLAZE_DATA, or make it.",
+        False,
     ),
     (
         r"169\.254\.169\.254|no credentials",
         "there are no credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what your "
         "store has in their place.",
+        False,
     ),
     (
         r"InvalidAccessKeyId|SignatureDoesNotMatch|AuthenticationFailed|InvalidToken|ExpiredToken",
         "the store does not accept the credentials. See to AWS_ACCESS_KEY_ID and "
         "AWS_SECRET_ACCESS_KEY, or what your store has in their place.",
+        False,
     ),
     (
         r"AccessDenied|Forbidden|403|permission",
         "the store denies it. The credentials need the right to list, read, write and delete "
         "there; without any, see to AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+        False,
     ),
     (
         r"SlowDown|503|429|TooManyRequests|throttl",
         "the store has refused it time and again because there were too many requests. Let it "
         "rest, then run the same again.",
+        True,
     ),
     (
         r"timed out|operation timed",
         "the store does not answer in time. See to the network and AWS_ENDPOINT_URL, then run the "
         "same again.",
+        True,
     ),
     (
         r"error sending request|connect|dns|resolve|refused|tcp",
         "the store cannot be reached. See to the network and AWS_ENDPOINT_URL.",
+        True,
     ),
 )
 
 
-def _reason(error: BaseException, key: str) -> str:
-    """Why a store has refused, in one sentence, and what to do."""
+def _reason(error: BaseException, key: str) -> tuple[str, bool]:
+    """Why a store has refused, in one sentence, and what to do; whether that passes by itself."""
     from obstore.exceptions import NotFoundError
 
     text = " ".join(str(error).partition("Debug source")[0].split())
-    for pattern, reason in _CAUSES[:1]:
+    for pattern, reason, passes in _CAUSES[:1]:
         if re.search(pattern, text, re.IGNORECASE):
-            return reason
+            return reason, passes
     if isinstance(error, FileNotFoundError | NotFoundError) and key:
-        return "it is not there any more. Run the same again."
-    for pattern, reason in _CAUSES[1:]:
+        return "it is not there any more. Run the same again.", True
+    for pattern, reason, passes in _CAUSES[1:]:
         if re.search(pattern, text, re.IGNORECASE):
-            return reason
-    return text[:300]
+            return reason, passes
+    return text[:300], False

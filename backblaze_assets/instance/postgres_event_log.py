@@ -9,17 +9,22 @@ What a kill leaves behind: a batch is whole or absent.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import groupby
 
 import dagster as dg
 from dagster._core.storage.event_log import SqlEventLogStorageTable
 from dagster_postgres import PostgresEventLogStorage
 
-from backblaze_assets.instance.event_log import latest_of_each_type, run_and_kind
+from backblaze_assets.instance.event_log import DistinctTimes, latest_of_each_type, run_and_kind
 
 
 class BatchedPostgresEventLog(PostgresEventLogStorage):
     """Dagster's event log in Postgres, except that a batch of asset events is stored as one."""
+
+    @cached_property
+    def _times(self) -> DistinctTimes:
+        return DistinctTimes()
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Store events in the order given, those about assets in as few transactions as can be."""
@@ -31,6 +36,7 @@ class BatchedPostgresEventLog(PostgresEventLogStorage):
                     self.store_event(event)
 
     def _store_asset_events(self, batch: Sequence[dg.EventLogEntry]) -> None:
+        batch = self._times.given_to(batch)
         # The numbers of two writers interleave, so unlike SQLite's they must be asked for.
         insert = SqlEventLogStorageTable.insert().returning(
             SqlEventLogStorageTable.c.id, sort_by_parameter_order=True

@@ -103,8 +103,9 @@ class Parts:
                 archive = self._lineage.view.survey.archive(part.day)
                 paths |= dict.fromkeys(archive.files(part.day))
             for upstream, inputs in part.inputs.items():
-                for key, path in inputs.items():
-                    if GRAPH[self._asset].reads[upstream].by_day:
+                reading = GRAPH[self._asset].reads[upstream]
+                for key, path in inputs.items() if not reading.chosen else ():
+                    if reading.by_day:
                         names = file_names(GRAPH[upstream].files, key, [str(part.key)])
                         paths |= {self._folder.path(upstream, name): None for name in names}
                     else:

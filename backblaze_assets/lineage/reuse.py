@@ -70,7 +70,7 @@ class Reuse:
         self._known: dict[str, dict[str, Record]] = {}
         self._there: dict[str, dict[str, list[str]]] = {}
 
-    def take(self, asset: str, wanted: Mapping[Key, Origin]) -> list[Taken]:
+    def take(self, asset: str, wanted: Mapping[Key, Origin], run_id: str = "") -> list[Taken]:
         """Those of the wanted partitions that need not be made; they are in their place then.
 
         What the others are going to replace is kept.
@@ -78,12 +78,14 @@ class Reuse:
         Args:
             asset: their asset.
             wanted: what the files are to say of themselves, by partition.
+            run_id: the run that asks; what it has recorded itself, before it was tried again, is
+                taken as well.
         """
         self._folder.fetch(first for key in wanted if (first := self._first(asset, key)))
         stand = {key: said for key in wanted if (said := self._said(asset, key))}
         same = [key for key, said in stand.items() if _is_same(wanted[key], said)]
         self._folder.fetch(self._folder.path(asset, _top(asset, key)) for key in same)
-        taken = self._as_they_are(asset, {key: stand[key] for key in same})
+        taken = self._as_they_are(asset, {key: stand[key] for key in same}, run_id)
         rest = {key: wanted[key] for key in wanted if key not in {it.key for it in taken}}
         names = {key: identity(asset, key, it.code_version, it.inputs) for key, it in rest.items()}
         kept = {key: found for key in rest if (found := self.kept.find(asset, names[key]))}
@@ -131,12 +133,15 @@ class Reuse:
         """Leave the records of what a step has made in the folder."""
         self._records.add(asset, run_id, records)
 
-    def _as_they_are(self, asset: str, stand: Mapping[Key, Origin]) -> list[Taken]:
-        """Those partitions that another instance has made from the same, and that are whole."""
+    def _as_they_are(self, asset: str, stand: Mapping[Key, Origin], run_id: str) -> list[Taken]:
+        """Those partitions that somebody else has made from the same, and that are whole.
+
+        Or the run itself.
+        """
         candidates = []
         for key, said in stand.items():
             made = self.lineage.ledger.get(asset, key)
-            if made and _is_same(made, said):
+            if made and _is_same(made, said) and made.run_id != run_id:
                 continue  # known, and to be made again all the same
             record = self._records_of(asset).get(
                 identity(asset, key, said.code_version, said.inputs)

@@ -8,7 +8,7 @@ costs that partition alone: the others are made and recorded, and then the step 
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import date
 from functools import cache
@@ -23,7 +23,6 @@ import polars as pl
 from backblaze_assets.drive_stats.quarters import quarter_of
 from backblaze_assets.errors import DamagedError, DataError
 from backblaze_assets.files.atomic import remove_unfinished
-from backblaze_assets.files.folder import file_names
 from backblaze_assets.files.origin import digest_versions
 from backblaze_assets.files.records import Record, Records
 from backblaze_assets.files.sources import Sources
@@ -33,6 +32,7 @@ from backblaze_assets.lineage.code_version import PACKAGE, code_version, source_
 from backblaze_assets.lineage.ledger import PROVENANCE, RUNNING, Materialization
 from backblaze_assets.lineage.metadata import from_plain
 from backblaze_assets.lineage.parts import Part, Parts, what
+from backblaze_assets.lineage.publishing import Publishing
 from backblaze_assets.lineage.reuse import Reuse
 from backblaze_assets.lineage.status import Lineage
 from backblaze_assets.lineage.verifying import result_at
@@ -43,6 +43,9 @@ from backblaze_assets.work.progress import Lines, listening, somebody_listens
 
 LIBRARIES = ("polars", "pyarrow", "numpy", "pillow", "imageio-ffmpeg", "isal", "numba")
 """Those whose version can shape a result."""
+
+WAITS_S = (30, 60, 120)
+"""Seconds after which a step is tried again that a store has failed for the moment."""
 
 
 class Step:
@@ -61,6 +64,7 @@ class Step:
         self.view = self.lineage.view
         self.style = data.style
         self._parts = Parts(self.asset, self.lineage, data.viewer)
+        self.publishing = Publishing(self.asset, self.view.folder)
         self._reuse = Reuse(self.lineage, data.kept)
         self._started = time.perf_counter()
         self._made: dict[Key, tuple[str, dict[str, Any]]] = {}
@@ -111,17 +115,6 @@ class Step:
                 continue
             yield from (part for part in parts if part.key not in taken)
 
-    def _publish(self, part: Part) -> None:
-        """See that the files of a partition are where others find them."""
-        folder = self.view.folder
-        if not folder.store:
-            return
-        names = file_names(GRAPH[self.asset].files, part.key, [""])
-        paths = {folder.path(self.asset, name.partition("/")[0]) for name in names}
-        single = len(names) == 1
-        folder.publish(paths, last=None if single else folder.path(self.asset, names[0]))
-        folder.make_room(before=self._parts.fetched[part.key])
-
     def _together(self) -> Iterator[list[Key]]:
         """The partitions in groups that do not hang on each other: the days of a quarter."""
         keys = self.requested()
@@ -134,7 +127,8 @@ class Step:
     def _take(self, parts: Mapping[Key, Part]) -> set[Key]:
         """Record those partitions that need not be made."""
         try:
-            taken = self._reuse.take(self.asset, {key: it.origin for key, it in parts.items()})
+            wanted = {key: part.origin for key, part in parts.items()}
+            taken = self._reuse.take(self.asset, wanted, self.context.run.run_id)
         except OSError as error:  # a folder of somebody else's, a full disk
             self.context.log.warning(f"Nothing is kept or brought back: {error}")
             return set()
@@ -193,10 +187,17 @@ class Step:
             f"makes {what(found.asset, found.key)} anew, and what is made from it."
         )
 
+    def fetch(self, paths: Iterable[Path]) -> None:
+        """See that the content of files, and of all files in folders, is on this machine.
+
+        For what an asset chooses of its inputs; all others are there already.
+        """
+        self.view.folder.fetch(paths)
+
     def fetched(self, asset: str, key: Key) -> Path:
         """The file of a partition of any asset, or the folder of its files, with its content."""
         path = self._parts.path(asset, key)
-        self.view.folder.fetch([path])
+        self.fetch([path])
         return path
 
     def remove_vanished_days(self, quarter: date) -> None:
@@ -224,7 +225,9 @@ class Step:
         self._note(part, data_version, self._describe(part, content))
 
     def _note(self, part: Part, data_version: str, described: Mapping[str, Any]) -> None:
-        self._publish(part)
+        self.publishing.begin(part)
+        if self.view.folder.store:
+            self.view.folder.make_room(before=self._parts.fetched[part.key])
         own = {
             **described,
             "path": dg.MetadataValue.path(self.view.folder.address(part.path)),
@@ -256,7 +259,12 @@ class Step:
 
         Raises:
             dg.Failure: partitions could not be made; those that could are recorded first.
+            dg.RetryRequested: the same, where the store may well have recovered a little later.
         """
+        not_stored = self.publishing.failed()
+        self._failed |= not_stored
+        for key in not_stored:
+            del self._made[key]
         shared: dict[str, Any] = {
             "run_seconds": round(time.perf_counter() - self._started, 2),
             "libraries": _libraries(),
@@ -269,7 +277,12 @@ class Step:
                 )
                 self.context.log_event(event)
             told = self.view.folder.told(_complaint(self.asset, self._failed))
-            raise dg.Failure(told, allow_retries=False)
+            failure = dg.Failure(told, allow_retries=False)
+            tried = self.context.retry_number
+            if tried < len(WAITS_S) and all(map(_passes, self._failed.values())):
+                self.context.log.warning(f"{told}\nTrying again in {WAITS_S[tried]} seconds.")
+                raise dg.RetryRequested(len(WAITS_S), WAITS_S[tried]) from failure
+            raise failure
         versions = {str(key): data_version for key, (data_version, _) in self._made.items()}
         whole: dict[str, Any] = {}
         for key, (_, own) in self._made.items():
@@ -338,12 +351,18 @@ def run_step(
             data.folder.look()  # others may have made something since this process began
             data.folder.fetch([Records(data.root).folder(asset)])
             step = Step(context, data, describe)
+            stack.enter_context(step.publishing)
             make(step)
         except DataError as error:
             raise dg.Failure(data.folder.told(str(error)), allow_retries=False) from error
         except pl.exceptions.PanicException as error:  # which passes by whoever catches errors
             raise RuntimeError(f"Polars: {error}") from error
         return step.result()
+
+
+def _passes(error: DataError) -> bool:
+    """Whether the same may go well a little later, without anybody doing anything."""
+    return isinstance(error, StoreError) and error.passes
 
 
 def _complaint(asset: str, failed: Mapping[Key, DataError]) -> str:

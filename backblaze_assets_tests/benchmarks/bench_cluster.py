@@ -1,21 +1,26 @@
-"""The demo's fleet on a cluster on this machine, by one worker and by two, and in one process.
+"""Fourteen quarters on a cluster on this machine, by one worker and by two, and in one process.
 
-Everything is on the same cores, so two workers can be no faster than these allow; what a cluster
-costs beside the work (processes, queues, ticks of the sensor) shows against one process. The last
-column says how many runs were at work at once, on the average over the whole time.
+Of the real drives one in fifty; without the tool that rebuilds them, a made-up fleet. Everything is
+on the same cores, so two workers can be no faster than these allow; what a cluster costs beside the
+work (processes, queues, ticks of the sensor) shows against one process. The last column says how
+many runs were at work at once, on the average over the whole time.
+
+In the last case one of two workers is killed with all its processes while it draws frames. All
+results are then the same bytes as those of one process, or the benchmark fails.
 """
 
 import json
 import shutil
-from datetime import date
 from pathlib import Path
 
-from backblaze_assets.drive_stats.demo import write_zips
 from backblaze_assets.graph import GRAPH
+from backblaze_assets_tests.benchmarks import history
 from backblaze_assets_tests.benchmarks.harness import Result, measure, written_mb
+from backblaze_assets_tests.cluster import results
 from backblaze_assets_tests.servers import installed
 
-LAST = date(2014, 12, 31)
+FRACTION = 0.02
+"""Of the drives."""
 
 ALONE = """
 import sys
@@ -31,12 +36,17 @@ from pathlib import Path
 from backblaze_assets_tests.automation.test_daemon import wait_until
 from backblaze_assets_tests.cluster import cluster
 from backblaze_assets_tests.instance.test_cluster import is_whole
-data, workers = Path(sys.argv[1]), int(sys.argv[2])
-folder = data.with_name(f"cluster of {workers}")
+from backblaze_assets_tests.project import Brief
+data, workers, kill = Brief(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
+folder = data.root.with_name("cluster")
 folder.mkdir()
-with cluster(folder, data, workers=workers, BACKBLAZE_DAYS_PER_RUN=91) as running:
+with cluster(folder, data.root, workers=workers, BACKBLAZE_DAYS_PER_RUN=365) as running:
     begun = time.time()
-    wait_until(lambda: running.is_idle() and is_whole(data, running.instance), 3600, pause=2)
+    if kill:
+        wait_until(lambda: running.started("frames"), 3600, pause=1)
+        time.sleep(3)
+        running.kill(running.worker_of(running.started("frames")[0]))
+    wait_until(lambda: running.is_idle() and is_whole(data, running.instance), 3600, pause=5)
     records = running.instance.get_run_records()
     spans = [(it.start_time, it.end_time) for it in records]
     busy = sum(end - start for start, end in spans)
@@ -47,26 +57,25 @@ print(json.dumps({"runs": len(spans), "busy": busy, "wall": last - first, "start
 
 
 def run(work: Path) -> list[Result]:
-    zips = work / "cluster zips"
-    zips.mkdir(exist_ok=True)
-    write_zips(zips, last=LAST)
-    found = [_result(work, zips, "in one process", ALONE, 0)]
+    found = [_result(work, "in one process", ALONE)]
     if installed("initdb") and installed("redis-server"):
-        found += [_result(work, zips, f"{n} workers", TOGETHER, n) for n in (1, 2)]
+        found += [_result(work, f"{n} workers", TOGETHER, n, 0) for n in (1, 2)]
+        found.append(_result(work, "2 workers, one of which is killed", TOGETHER, 2, 1))
     return found
 
 
-def _result(work: Path, zips: Path, case: str, code: str, workers: int) -> Result:
-    data = work / f"with {workers} workers" / "data"
-    shutil.rmtree(data.parent, ignore_errors=True)
-    shutil.copytree(zips, data)
-    measured = measure(code, str(data), str(workers))
+def _result(work: Path, case: str, code: str, *arguments: int) -> Result:
+    shutil.rmtree(work / case, ignore_errors=True)
+    data = history.data_folder(work / case / "data", history.zips(work, FRACTION))
+    measured = measure(code, str(data), *map(str, arguments))
     note = ""
-    if workers:
+    if arguments:
         told = json.loads(measured.stdout.splitlines()[-1])
         note = (
             f"{told['wall']:.0f} s from the first request to the last result, {told['runs']} runs,"
             f" {told['busy'] / told['wall']:.2f} at once; {told['start']:.0f} s before"
         )
+        if results(data) != results(work / "in one process" / "data"):
+            raise AssertionError(f"{case}: results differ from those of one process")
     size = written_mb(*(data / asset for asset in GRAPH))
     return Result("cluster", case, measured, size, note=note)

@@ -18,21 +18,25 @@ main()
 """
 
 
-def zips(work: Path) -> list[Path]:
+def zips(work: Path, fraction: float = 1) -> list[Path]:
     """Fourteen quarters in six zips, in order: 52.8 million rows of 87,068 real drives.
 
     Without the tool that rebuilds them, zips of the demo's fleet.
+
+    Args:
+        work: where to write them, if they are not there.
+        fraction: of the drives.
     """
-    folder = work / "history"
+    folder = work / ("history" if fraction == 1 else f"history of {fraction:g}")
     tool = SHARED / "tools" / "fleet_history.py"
     if not folder.exists():
-        unfinished = work / "history.tmp"
+        unfinished = folder.with_suffix(".tmp")
         shutil.rmtree(unfinished, ignore_errors=True)
         if tool.exists():
-            command = [sys.executable, str(tool), str(unfinished)]
+            command = [sys.executable, str(tool), str(unfinished), "--fraction", str(fraction)]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         else:
-            write_zips(unfinished, drives=5_000, last=date(2016, 9, 30))
+            write_zips(unfinished, drives=round(fraction * 5_000), last=date(2016, 9, 30))
         unfinished.rename(folder)
     years = sorted(folder.glob("data_2*.zip"))
     return [*years, *sorted(folder.glob("data_Q*.zip"))]

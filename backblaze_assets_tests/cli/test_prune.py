@@ -10,7 +10,7 @@ import pytest
 
 from backblaze_assets.files.atomic import unfinished_path
 from backblaze_assets.graph import GRAPH
-from backblaze_assets.lineage import status, step
+from backblaze_assets.lineage import parts, status, step
 from backblaze_assets.lineage.status import Status
 from backblaze_assets.work.locks import one_at_a_time
 from backblaze_assets_tests.cli.conftest import Outcome
@@ -32,7 +32,7 @@ def replaced(settled: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("DAGSTER_HOME", str(settled.root.with_name("records of data")))
     known = status.code_version
     with pytest.MonkeyPatch.context() as patch:
-        for module in (status, step):
+        for module in (status, parts, step):  # which compare and record it
             patch.setattr(
                 module, "code_version", lambda it: "a" * 32 if it == "survival" else known(it)
             )

@@ -274,6 +274,23 @@ def test_questions_come_from_stdin_too(root, monkeypatch, capsys):
         sql.prompt(root, "csv")
 
 
+def test_on_a_terminal_the_tables_are_told_first_without_reading_any(root, monkeypatch, capsys):
+    """Of a store, as nothing but the names of its files need be on this machine."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    monkeypatch.setattr(sql, "Database", None)
+    sql.prompt(root, "csv")
+    told = capsys.readouterr().err
+    with Database(root) as database:
+        there = [name for (name, *_) in database.ask("SHOW TABLES").fetchall()]
+    assert f"Tables: {', '.join(there)}." in told
+    assert {"afr", "published"} <= {*there}
+
+
 def test_the_database_imports_no_dagster():
     code = "import sys, backblaze_assets.cli.sql, backblaze_assets.database.columns\n"
     code += "assert not [name for name in sys.modules if name.partition('.')[0] == 'dagster']"

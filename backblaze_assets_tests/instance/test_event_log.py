@@ -187,6 +187,17 @@ def test_last_event_of_each_type_counts(tmp_path: Path) -> None:
     assert latest.get_dagster_event().partition == KEYS[1]
 
 
+def test_no_two_materializations_carry_the_same_millisecond(tmp_path: Path) -> None:
+    """Dagster's UI would show one of them only; all events here have one and the same time."""
+    log = BatchedEventLog(str(tmp_path))
+    for keys in (KEYS[:5], KEYS[5:9]):
+        log.store_event_batch([materialized("run", key) for key in keys])
+    found = log.fetch_materializations(KEY, limit=100).records
+    assert [record.partition_key for record in reversed(found)] == KEYS[:9]
+    milliseconds = [int(record.timestamp * 1000) for record in reversed(found)]
+    assert milliseconds == [1_500_000_000_000 + number for number in range(9)]
+
+
 def test_events_of_several_runs_go_to_their_runs(tmp_path: Path) -> None:
     log = BatchedEventLog(str(tmp_path))
     log.store_event_batch([materialized(run, KEYS[0]) for run in ("a", "b", "a")])

@@ -13,8 +13,9 @@ from backblaze_assets.assets import daily_stats, drive_lifetimes, raw_quarter
 from backblaze_assets.cli.update import bring_up_to_date
 from backblaze_assets.drive_stats import lifetimes
 from backblaze_assets.files.kept import Kept
+from backblaze_assets.files.origin import Origin
 from backblaze_assets.graph import GRAPH
-from backblaze_assets.lineage import status, step
+from backblaze_assets.lineage import parts, status, step
 from backblaze_assets.lineage.reuse import RESTORED, TAKEN, Reuse
 from backblaze_assets.lineage.status import Status
 from backblaze_assets.partitions import Key
@@ -73,7 +74,7 @@ def code(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str | None], None]:
         if version:
             others[asset] = version
 
-    for module in (status, step):  # the two that compare and record it
+    for module in (status, parts, step):  # which compare and record it
         monkeypatch.setattr(module, "code_version", lambda name: others.get(name) or known(name))
     return change
 
@@ -292,7 +293,7 @@ def test_files_that_carry_no_digest_are_verified_by_the_folders_records(settled,
     with dg.DagsterInstance.ephemeral() as instance:
         there = Project(settled.root, instance)
         made = settled.lineage().ledger.get(asset)
-        origin = step.Origin(asset, None, made.code_version, inputs=made.inputs)
+        origin = Origin(asset, None, made.code_version, inputs=made.inputs)
 
         def taken() -> list[str]:
             reuse = Reuse(there.lineage(), Kept(there.root, 10**9))

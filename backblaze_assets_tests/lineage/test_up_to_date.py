@@ -11,7 +11,7 @@ import pytest
 from backblaze_assets.cli.update import Ran
 from backblaze_assets.errors import DataError
 from backblaze_assets.graph import GRAPH, Source, keys_of, reads_of
-from backblaze_assets.lineage import checking, plan, reasons, status, step
+from backblaze_assets.lineage import checking, parts, plan, reasons, status, step
 from backblaze_assets.lineage.ledger import PROVENANCE
 from backblaze_assets.lineage.status import Status
 from backblaze_assets_tests.project import (
@@ -96,7 +96,7 @@ def test_changed_code_runs_that_asset_and_no_other_when_it_makes_the_same(
     settled, monkeypatch, asset
 ):
     known = status.code_version
-    for module in (status, step):  # the two that compare and record it
+    for module in (status, parts, step):  # which compare and record it
         monkeypatch.setattr(
             module, "code_version", lambda name: "another" if name == asset else known(name)
         )
