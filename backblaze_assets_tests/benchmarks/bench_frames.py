@@ -24,8 +24,9 @@ What was tried:
 | restart markers after each 64x16 pixels, tiles kept (`film/jpeg.py`) | | yes |
 
 With processes, reading and writing, glides included, in CPU seconds over the floor's, on a machine
-that did much else: 1.8 for 2016, 2.0 for 2025-Q4 to 2026-Q2, where a fifth of the frames are of
-glides (before corners and pixels of rings: 2.0 and 2.6).
+that did much else: 1.8 for 2016, 1.7 for 2025-Q4 to 2026-Q2, where a quarter of the frames are of
+glides (before only date and figures of the panel were drawn, and what stands was kept: 2.2 in the
+same run).
 
 JPEG files of quality 92: 775 kB a frame in 2014-Q3 (the most), 320 in 2016, 350 in 2021, 490 in
 2026; glides 300 to 430. The history takes 2.2 GB.
