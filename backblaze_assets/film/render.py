@@ -17,8 +17,9 @@ from backblaze_assets.drive_stats.parquet import read_table
 from backblaze_assets.errors import DataError
 from backblaze_assets.film import jpeg, labels, marks
 from backblaze_assets.film.captions import Caption
+from backblaze_assets.film.colours import Colours, Packed
 from backblaze_assets.film.fleet import NEVER, Drives, Events, Places, Rows, places
-from backblaze_assets.film.glide import BEHIND, FRESH, FRONT, Flight
+from backblaze_assets.film.glide import Flight
 from backblaze_assets.film.layout import FilmLayout, Scene
 from backblaze_assets.film.packing import Block
 from backblaze_assets.film.panel import Panel
@@ -42,10 +43,6 @@ SUNK = 0.4
 """The part of the glide in which it does."""
 LABELS_GO, LABELS_COME = 0.12, 0.9
 """The parts of the way after which the old labels go, and the new ones come."""
-COOL_STEP = 3
-"""Days for which a new drive keeps its colour."""
-
-Packed = npt.NDArray[np.uint32]
 
 
 class Renderer:
@@ -95,7 +92,8 @@ class Renderer:
         self._came = Events.of(self.drives.first_seen, placed)
         self._failed = Events.of(self.drives.failed_on, placed)
         self._removed = Events.of(self.drives.removed_on, placed)
-        self._service_colours, self._failed_colours = _palettes(style)
+        events = self._came, self._failed, self._removed
+        self._colours = Colours(self.drives, *events, style)
         self._block_spans = {**self._block_lives(before), **self._block_lives(scene)}
         self._day: int | None = None
         self._caption: Caption | None = None
@@ -187,19 +185,6 @@ class Renderer:
         self._rings.place(x, y, ages, self._lives[rows], reached)
         return reached
 
-    def _colours(self, rows: Rows, day: int) -> Packed:
-        """Colours on `day` of drives that all have been seen by then."""
-        drives = self.drives
-        first = drives.first_seen[rows]
-        age = np.minimum(day - first, NEW_DAYS)
-        age[first == 0] = NEW_DAYS  # what is there on the first day of all is not new
-        colours = self._service_colours[age]
-        colours[drives.removed_on[rows] <= day] = packed(self.style.removed)
-        since = day - drives.failed_on[rows]
-        failed = since >= 0
-        colours[failed] = self._failed_colours[np.minimum(since[failed], EMBER_DAYS)]
-        return colours
-
     def _paint(self, day: int, caption: Caption | None) -> jpeg.Mask:
         """Bring squares and labels to `day`, and tell the tiles in which some may have changed."""
         touched = np.zeros_like(self._changed)
@@ -207,7 +192,7 @@ class Renderer:
             touched[:] = True
             self._ground(self.layout.scene, caption)
             rows = self._came.between(0, day)
-            self._squares(rows, self.places, self._colours(rows, day))
+            self._squares(rows, self.places, self._colours.of(rows, day))
             self._frame(caption)
         else:
             rows, colours = self._recoloured(self._candidates(self._day, day), self._day, day)
@@ -230,10 +215,10 @@ class Renderer:
 
     def _recoloured(self, rows: Rows, before: int, day: int) -> tuple[Rows, Packed]:
         """Those of `rows` that look different on `day` than on the day `before`, and how."""
-        colours = self._colours(rows, day)
+        colours = self._colours.of(rows, day)
         known = self.drives.first_seen[rows] <= before
         differ = np.ones(len(rows), np.bool_)
-        differ[known] = colours[known] != self._colours(rows[known], before)
+        differ[known] = colours[known] != self._colours.of(rows[known], before)
         return rows[differ], colours[differ]
 
     def _squares(
@@ -357,13 +342,13 @@ class Renderer:
             if t < SUNK and len(flight.leaving):
                 self._sink(flight.leaving, old, t / SUNK, day)
             rows = flight.resting[self.drives.first_seen[flight.resting] <= day]
-            self._squares(rows, new, self._colours(rows, day))
+            self._squares(rows, new, self._colours.of(rows, day))
         # One pixel larger than the cell, which closes the seams between neighbours that part.
         width, height = (
             int(-(-(a + (b - a) * way) * scale // QUARTERS)) + 1
             for a, b in zip(before.packing.cell, scene.packing.cell, strict=True)
         )
-        flight.draw(way, self._inks(day), (width, height), self._base)
+        flight.draw(way, self._colours.in_flight(day), (width, height), self._base)
         if same_era:
             self._frame(caption)
         self._glide_labels(before, scene, way, day)
@@ -395,7 +380,7 @@ class Renderer:
         if kept is None or day < kept[0] or caption != kept[1]:
             self._ground(self.layout.scene, caption)
             rows = flight.resting[self.drives.first_seen[flight.resting] <= day]
-            self._squares(rows, self.places, self._colours(rows, day))
+            self._squares(rows, self.places, self._colours.of(rows, day))
             self._resting = day, caption, self._base.copy()
             return
         before, _, pixels = kept
@@ -410,22 +395,10 @@ class Renderer:
         self._shown = {}
         self._resting = day, caption, pixels
 
-    def _inks(self, day: int) -> Packed:
-        """Colours on `day` of all drives, and what stands in front when they fly."""
-        drives = self.drives
-        inks = np.full(len(drives.first_seen), self._service_colours[-1] | BEHIND, np.uint32)
-        rows = self._came.between(max(1, day - NEW_DAYS + 1), day)
-        inks[rows] = self._service_colours[day - drives.first_seen[rows]] | FRESH
-        inks[self._removed.between(0, day)] = packed(self.style.removed) | BEHIND
-        rows = self._failed.between(0, day)
-        since = np.minimum(day - drives.failed_on[rows], EMBER_DAYS)
-        inks[rows] = self._failed_colours[since] | FRONT
-        return inks
-
     def _sink(self, rows: Rows, old: Places, part: float, day: int) -> None:
         """Draw drives that leave the picture: `part` of the way down, and as much faded."""
         down = round(SINK * self.style.scale * part)
-        colours = self._colours(rows, day)
+        colours = self._colours.of(rows, day)
         for colour in np.unique(colours).tolist():
             faded = mix(
                 (colour & 255, colour >> 8 & 255, colour >> 16 & 255), self.style.background, part
@@ -440,16 +413,3 @@ def open_renderer(lifetimes: Path, layout: FilmLayout, style: Style) -> Renderer
     columns = ["model", "boot", "capacity_bytes", "first_seen", "failed_on", "removed_on"]
     drives = read_table(lifetimes / "drives.parquet", columns=columns)
     return Renderer(drives, layout, style)
-
-
-def _palettes(style: Style) -> tuple[Packed, Packed]:
-    """Pixels of drives in service by age, and of failed ones by days since the failure."""
-    # In steps of some days: in the film they are not seen, and they spare a third of its bytes.
-    service = [
-        packed(mix(style.new, style.service, (age // COOL_STEP * COOL_STEP / NEW_DAYS) ** 0.7))
-        for age in range(NEW_DAYS + 1)
-    ]
-    failed = [
-        packed(mix(style.flash, style.failed, age / EMBER_DAYS)) for age in range(EMBER_DAYS + 1)
-    ]
-    return np.array(service, np.uint32), np.array(failed, np.uint32)
