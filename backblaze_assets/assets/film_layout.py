@@ -13,7 +13,9 @@ import polars as pl
 
 from backblaze_assets.drive_stats.lifetimes import Lifetimes
 from backblaze_assets.files.origin import digest
-from backblaze_assets.film.layout import FilmLayout, extend, measures, read_layout, write_layout
+from backblaze_assets.film.extend import extend
+from backblaze_assets.film.layout import FilmLayout, read_layout, write_layout
+from backblaze_assets.film.measures import measures
 from backblaze_assets.film.style import Style
 from backblaze_assets.lineage.metadata import table
 from backblaze_assets.lineage.parts import Part

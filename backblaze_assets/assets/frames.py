@@ -12,14 +12,14 @@ from typing import Any
 from backblaze_assets.drive_stats.quarters import quarter_of
 from backblaze_assets.files.stamps import kept
 from backblaze_assets.film import quality
-from backblaze_assets.film.layout import read_layout
-from backblaze_assets.film.render import (
+from backblaze_assets.film.frames import (
     FrameReport,
     QuarterFrames,
     render_quarters,
     report_of,
     thumbnail,
 )
+from backblaze_assets.film.layout import read_layout
 from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import link, picture, viewed_picture
 from backblaze_assets.lineage.parts import Part

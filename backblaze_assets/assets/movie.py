@@ -12,10 +12,10 @@ from backblaze_assets.drive_stats.parquet import read_table
 from backblaze_assets.files.atomic import write_atomic
 from backblaze_assets.film import quality
 from backblaze_assets.film.encode import ClipReport
+from backblaze_assets.film.frames import thumbnail
 from backblaze_assets.film.layout import read_layout
 from backblaze_assets.film.movie import Part as Quarter
 from backblaze_assets.film.movie import make_movie
-from backblaze_assets.film.render import thumbnail
 from backblaze_assets.film.whole import crc
 from backblaze_assets.lineage.checking import Scope
 from backblaze_assets.lineage.metadata import link, picture, viewed_picture

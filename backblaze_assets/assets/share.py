@@ -8,8 +8,8 @@ import polars as pl
 
 from backblaze_assets.drive_stats.parquet import read_table
 from backblaze_assets.film.cards import story
+from backblaze_assets.film.frames import thumbnail
 from backblaze_assets.film.layout import read_layout
-from backblaze_assets.film.render import thumbnail
 from backblaze_assets.film.share import POSTER, ShareReport, make_share, spread
 from backblaze_assets.lineage.metadata import picture, viewed_picture
 from backblaze_assets.lineage.parts import Part

@@ -4,7 +4,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw
 
 from backblaze_assets.drive_stats.rates import afr_percent
 from backblaze_assets.film import panel, text
-from backblaze_assets.film.layout import FilmLayout, short_names
+from backblaze_assets.film.layout import FilmLayout
 from backblaze_assets.film.render import open_renderer
 from backblaze_assets.film.style import Colour, Style, mix
-from backblaze_assets.film.words import capacity_of_drive, long_date
+from backblaze_assets.film.words import capacity_of_drive, long_date, short_names
 
 TITLE = "Every hard drive of Backblaze"
 READING = (
@@ -50,7 +50,7 @@ class Story:
         drives: ever seen.
         failed: of them.
         afr: percent a year over the whole time.
-        made_up: whether some or all of the data are: `none`, `some` or `all`.
+        made_up_from: first day whose data are made up; None if there is none.
         table: models: maker, model, capacity_bytes, drive_days, afr, afr_low, afr_high.
     """
 
@@ -59,7 +59,7 @@ class Story:
     drives: int
     failed: int
     afr: float
-    made_up: str
+    made_up_from: date | None
     table: pl.DataFrame
 
 
@@ -87,7 +87,7 @@ def story(
         drives.height,
         drives["failed_on"].count(),
         math.nan if total is None else total,
-        {None: "none", 0: "all"}.get(last.synthetic_from, "some"),
+        None if last.synthetic_from is None else last.start + timedelta(days=last.synthetic_from),
         lifetime.select(
             "maker", "model", "capacity_bytes", "drive_days", "afr", "afr_low", "afr_high"
         ),
@@ -159,11 +159,8 @@ def title(told: Story, first_day: Pixels, layout: FilmLayout, style: Style) -> P
 
 def _credit(told: Story, style: Style) -> tuple[str, Colour]:
     """Whose data they are, and the colour to say it in."""
-    return {
-        "none": (panel.CREDIT, style.soft),
-        "some": (f"{panel.CREDIT}, then made up from published counts", style.soft),
-        "all": (panel.MADE_UP, style.high),
-    }[told.made_up]
+    said = panel.credit(told.first, told.made_up_from)
+    return said, style.high if said == panel.MADE_UP else style.soft
 
 
 def _plate(image: Image.Image, top: int, bottom: int, style: Style) -> None:
@@ -305,7 +302,7 @@ def _column(
     left, top, right = box
     y = top + 30 * scale
     text.put(image, left, y, head, text.NARROW_MEDIUM, 40 * scale, colour)
-    size, row = 30 * scale, 66 * scale
+    size, row = 30 * scale, 74 * scale
     names = [text.readable(name) for name in _short(models["model"].to_list())]
     name_room = (right - left) * 34 // 100
     about_x = left + name_room + 8 * scale

@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 
 from backblaze_assets.film import text
 from backblaze_assets.film.layout import FilmLayout, drives_axis, rate_axis
-from backblaze_assets.film.style import GLIDE_DAYS, Style, eased, mix
+from backblaze_assets.film.style import GLIDE_DAYS, Colour, Style, eased, mix
 from backblaze_assets.film.words import MONTHS
 
 YEARS = (1, 4, 16, 32, 64)
@@ -45,6 +45,7 @@ class Chart:
         self.highest_rate = np.maximum.accumulate(layout.rate).tolist()
         self.drawn = lru_cache(maxsize=4)(self._drawn)
         self.columns = lru_cache(maxsize=2)(self._columns)
+        self.hatch = lru_cache(maxsize=2)(self._hatch)
 
     def at(self, day: int) -> Image.Image:
         """The chart as it stands on `day`: an image of mode RGBX."""
@@ -101,9 +102,9 @@ class Chart:
         pen.polygon([(x[0], base), *area, (x[-1], base)], fill=style.chart_area)
         odd = [day for day, _ in layout.odd_days if day <= days[-1]]
         spans = zip(columns[odd].tolist(), columns[[day + 1 for day in odd]].tolist(), strict=True)
-        self._hatch(
-            pen, sorted({x for first, end in spans for x in range(first, max(end, first + 1))})
-        )
+        hatched = sorted({x for first, end in spans for x in range(first, max(end, first + 1))})
+        for colour, marks in self.hatch(tuple(hatched)):
+            big.paste(colour, (0, 0), marks)
         line: list[tuple[float, float]] = []
         for at, day in zip(x, days, strict=True):
             if layout.rate[day] >= 0:
@@ -118,10 +119,19 @@ class Chart:
         self._words(chart, years, span, service_axis, rate_axis)
         return chart
 
-    def _hatch(self, pen: ImageDraw.ImageDraw, columns: Sequence[int]) -> None:
-        """Mark columns, in order, of days on which not all drives reported."""
+    def _hatch(self, columns: Sequence[int]) -> list[tuple[Colour, Image.Image]]:
+        """How columns, in order, of days on which not all drives reported are marked.
+
+        Returns:
+            Colours, and where they are drawn, as images of mode 1. They are kept: these are many
+            short lines, and the chart gains a column far more often than such a day comes.
+        """
+        if not columns:
+            return []
         fine, scale = _FINE, self.style.scale
-        tint = mix(self.style.panel_background, self.style.text, 0.42)
+        size = ((self.left + columns[-1] + 2) * fine, self.size[1] * fine)
+        lone, hatched = (Image.new("1", size) for _ in range(2))
+        lone_pen, pen = ImageDraw.Draw(lone), ImageDraw.Draw(hatched)
         for number, column in enumerate(columns):
             x0 = (self.left + column) * fine
             alone = column - 1 not in columns[max(0, number - 1) : number] and (
@@ -129,16 +139,18 @@ class Chart:
             )
             if alone:
                 box = (x0 + fine // 2, self.top * fine, x0 + fine // 2, self.bottom * fine)
-                pen.line(box, fill=mix(self.style.panel_background, self.style.text, 0.22))
+                lone_pen.line(box, fill=1)
                 continue
             step = 5 * scale * fine
             for y in range(self.top * fine, self.bottom * fine, step):
                 shift = (column * fine) % step
                 pen.line(
                     (x0, y + step - shift, x0 + fine, y + step - shift - fine),
-                    fill=tint,
+                    fill=1,
                     width=max(1, scale * fine // 2),
                 )
+        below, above = self.style.panel_background, self.style.text
+        return [(mix(below, above, 0.22), lone), (mix(below, above, 0.42), hatched)]
 
     def _words(
         self, chart: Image.Image, years: int, span: int, service_axis: int, rate_axis: int

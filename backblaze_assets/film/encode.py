@@ -40,14 +40,14 @@ COLOURS = (
 # The number of threads is fixed: no output of ours may depend on the machine's cores.
 X264_PARAMS = "chroma-qp-offset=-3"
 X264 = (
-    *("-c:v", "libx264", "-preset", "veryfast", "-crf", "24"),
+    *("-c:v", "libx264", "-preset", "veryfast", "-crf", "24.4"),
     *("-x264-params", X264_PARAMS),
     *("-bf", "0", "-g", "60", "-threads", "2"),
 )
 # The frames of a glide, in which everything moves, have so much more rate than others: with the
 # same some fall below an SSIM of 0.97. It is no setting of the stream, so clips with and without a
 # glide can be joined.
-GLIDE_RATE = 1.3
+GLIDE_RATE = 1.45
 GLIDE_TILES = 0.35
 """Part of a picture's tiles that changes from one frame of a glide to the next, at least.
 

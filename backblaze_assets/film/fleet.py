@@ -1,4 +1,4 @@
-"""The drives as arrays, who stands in an era's blocks, and where.
+"""The drives as arrays, what happens to them and when, who stands in an era's blocks, and where.
 
 Days are counted from the first day of the history, which is day 0.
 """
@@ -21,6 +21,8 @@ NEVER = 1_000_000
 
 Ints = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.intp]
+Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,51 @@ def running(
     within = on < days
     np.add.at(daily, on[within], 1 if weights is None else weights[within])
     return np.cumsum(daily)
+
+
+@dataclass(frozen=True)
+class Events:
+    """Something that happens to drives, in the order of the days.
+
+    Attributes:
+        on: the days, ascending.
+        rows: of the drives.
+    """
+
+    on: Ints
+    rows: Rows
+
+    @classmethod
+    def of(cls, on: Ints, rows: Rows) -> "Events":
+        """What happens to `rows` on the days `on`, of which there is one for every drive."""
+        rows = rows[on[rows] < NEVER]
+        rows = rows[np.argsort(on[rows], kind="stable")]
+        return cls(on[rows], rows)
+
+    def between(self, first: int, last: int) -> Rows:
+        """Rows of the drives to which it happens from `first` to `last`."""
+        bounds = np.array((first, last + 1), np.int32)  # of another type, all would be converted
+        return self.rows[slice(*np.searchsorted(self.on, bounds))]
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Drives in service, their bytes, and drives failed so far, for each day of the history."""
+
+    service: Counts
+    capacity: Counts
+    failed: Counts
+
+    @classmethod
+    def of(cls, drives: Drives, days: int) -> "Totals":
+        """Those of the first `days` days."""
+        left = np.minimum(drives.failed_on, drives.removed_on)
+        size = drives.capacity
+        return cls(
+            running(drives.first_seen, days) - running(left, days),
+            running(drives.first_seen, days, size) - running(left, days, size),
+            running(drives.failed_on, days),
+        )
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from backblaze_assets.film.fleet import Drives, Ints, Places
+from backblaze_assets.film.fleet import Drives, Ints, Places, Rows
 from backblaze_assets.film.jpeg import Pixels
-
-Rows = npt.NDArray[np.intp]
 
 BEHIND, FRESH, FRONT = 1 << 24, 2 << 24, 3 << 24
 """What is added to the pixel of a drive, of a new one, and of one that has failed."""

@@ -56,6 +56,9 @@ def touch(mask: Mask, left: Edges, top: Edges, right: Edges, bottom: Edges) -> N
     """Mark in `mask` the tiles that boxes reach; their pixels end before `right` and `bottom`."""
     first_row, last_row = top // TILE_HEIGHT, (bottom - 1) // TILE_HEIGHT
     first_column, last_column = left // TILE_WIDTH, (right - 1) // TILE_WIDTH
+    if isinstance(left, int):
+        mask[first_row : last_row + 1, first_column : last_column + 1] = True
+        return
     for down in range(np.max(last_row - first_row, initial=0) + 1):
         row = np.minimum(first_row + down, last_row)
         for across in range(np.max(last_column - first_column, initial=0) + 1):

@@ -14,8 +14,8 @@ from backblaze_assets.errors import DataError
 from backblaze_assets.files.origin import Origin
 from backblaze_assets.film import captions, cards
 from backblaze_assets.film.encode import Chapter, ClipReport, encode_jpegs, join_clips
+from backblaze_assets.film.frames import render_closing
 from backblaze_assets.film.layout import FilmLayout
-from backblaze_assets.film.render import render_closing
 from backblaze_assets.film.style import Style
 
 

@@ -101,7 +101,8 @@ class Packing:
     Attributes:
         cell: width and height of a cell in quarters of a pixel, the gap to the next one included.
         blocks: in the order in which they were placed.
-        holes: left edge, bottom, width and height of room that a block has left.
+        holes: left edge, bottom, width and height of room at the end of a shelf that a block has
+            left.
         tops: upper edge of each shelf's cells.
         footer: height of the lines of retired models.
     """
@@ -279,7 +280,7 @@ def grow(packing: Packing, demands: Sequence[Demand], style: Style) -> Packing |
     """`packing` after one more quarter of its era; None when something finds no room.
 
     A new block, or one that is full, goes into a hole that is large enough, or into the free part
-    at the right, in columns from the bottom up.
+    at the right, in columns from the bottom up. What stood at its right on the shelf closes up.
 
     Args:
         packing: after the quarter before.
@@ -295,14 +296,34 @@ def grow(packing: Packing, demands: Sequence[Demand], style: Style) -> Packing |
             continue
         growth = 1.2 * max(demand.gain, demand.year_gain / 4)
         room = math.ceil(1.03 * demand.need + 6 + growth * (1 if block else 1.5))
-        placed = _in_hole(packing, demand, room) or _in_free_part(packing, demand, room, style)
+        placed = _in_hole(packing, demand, room, style) or _in_free_part(
+            packing, demand, room, style
+        )
         if placed is None:
             return None
         packing = placed
         if block is not None and block.shelf != FREE:
-            hole = (block.x, block.bottom, block.width(packing.cell), block.height(packing.cell))
-            packing = replace(packing, holes=(*packing.holes, hole))
+            packing = _closed_up(packing, block, style)
     return packing
+
+
+def _closed_up(packing: Packing, left: Block, style: Style) -> Packing:
+    """`packing` after `left` has left its shelf: the others move up, the hole is at the end."""
+    cell = packing.cell
+    step = left.width(cell) + style.gutter
+    blocks = tuple(
+        replace(block, x=block.x - step)
+        if block.shelf == left.shelf and block.x > left.x
+        else block
+        for block in packing.blocks
+    )
+    ends = [block.x + block.width(cell) for block in blocks if block.shelf == left.shelf]
+    begin = max(ends, default=style.margin - style.gutter) + style.gutter
+    others = tuple(hole for hole in packing.holes if hole[1] != left.bottom)
+    width = step - style.gutter
+    width += sum(hole[2] + style.gutter for hole in packing.holes if hole[1] == left.bottom)
+    hole = (begin, left.bottom, width, left.height(cell))
+    return replace(packing, blocks=blocks, holes=(*others, hole))
 
 
 def _with_block(packing: Packing, block: Block) -> Packing:
@@ -310,7 +331,7 @@ def _with_block(packing: Packing, block: Block) -> Packing:
     return replace(packing, blocks=(*others, block))
 
 
-def _in_hole(packing: Packing, demand: Demand, room: int) -> Packing | None:
+def _in_hole(packing: Packing, demand: Demand, room: int, style: Style) -> Packing | None:
     """`packing` with a block in the smallest hole that has `room` cells."""
     width, height = packing.cell
     fitting = []
@@ -320,10 +341,16 @@ def _in_hole(packing: Packing, demand: Demand, room: int) -> Packing | None:
             fitting.append((per_row * rows, hole, per_row, rows))
     if not fitting:
         return None
-    _, hole, per_row, rows = min(fitting)
+    _, hole, most, rows = min(fitting)
+    per_row = max(-(-room // rows), -(-style.narrowest * QUARTERS // width))
+    rest = hole[2] - -(-per_row * width // QUARTERS) - style.gutter
+    if rest < style.narrowest:
+        per_row = most
     shelf = next((block.shelf for block in packing.blocks if block.bottom == hole[1]), FREE)
     block = Block(demand.name, demand.models, hole[0], hole[1], per_row, rows, shelf)
     holes = tuple(other for other in packing.holes if other != hole)
+    if rest >= style.narrowest:
+        holes = (*holes, (hole[0] + hole[2] - rest, hole[1], rest, hole[3]))
     return replace(_with_block(packing, block), holes=holes)
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from backblaze_assets.film import text
 from backblaze_assets.film.captions import Caption
 from backblaze_assets.film.chart import Chart
-from backblaze_assets.film.jpeg import PIXEL, Pixels
+from backblaze_assets.film.jpeg import PIXEL, TILE_WIDTH, Mask, Pixels, differing, tiles
 from backblaze_assets.film.layout import FilmLayout
 from backblaze_assets.film.style import QUIET_DAYS, Colour, Style, mix
 from backblaze_assets.film.words import MONTHS, capacity, long_date
@@ -39,6 +39,8 @@ class Places:
     credit_y: int
     notice_y: int
     notice_right: bool
+    head: tuple[int, int]
+    """Width, of whole tiles or of all, and height of what has date and figures."""
 
 
 WIDE = Places(
@@ -53,6 +55,7 @@ WIDE = Places(
     credit_y=148,
     notice_y=86,
     notice_right=False,
+    head=(1216, 92),
 )
 UPRIGHT = Places(
     date_y=60,
@@ -66,6 +69,7 @@ UPRIGHT = Places(
     credit_y=28,
     notice_y=54,
     notice_right=True,
+    head=(1080, 170),
 )
 
 
@@ -80,24 +84,61 @@ class Panel:
         self.chart = Chart(layout, style, right - left, bottom - top)
         self.background = self._background()
         self._held: tuple[Image.Image, object, Image.Image] | None = None
+        rows, columns = tiles(style.panel * style.scale, style.width)
+        self._pixels = np.zeros((style.panel * style.scale, columns * TILE_WIDTH), PIXEL)
+        self._all = np.ones((rows, columns), np.bool_)
+        self._shows: Image.Image | None = None
 
     def caption(self, day: date) -> Caption | None:
         """The caption shown on `day`."""
         shown = [one for one in self.layout.captions if one.first <= day <= one.last]
         return shown[-1] if shown else None
 
-    def at(self, number: int, line: int | None = None) -> Pixels:
-        """The panel of a day, as pixels.
+    def at(self, number: int, line: int | None = None) -> tuple[Pixels, Mask]:
+        """The panel of a day: pixels, and the tiles that may look different than at the last call.
 
         Args:
             number: of the day, counted from the first day of the history.
             line: x of the line that leads from the caption to its block, in pixels of a 1080p
                 canvas; None if there is none.
+
+        Returns:
+            Pixels as wide as the canvas's tiles, which the next call writes over; (rows, columns)
+            of tiles.
         """
+        slow = self._slow(number, self.caption(self.layout.start + timedelta(days=number)), line)
+        head = self._head(slow, number)
+        height, width = head.shape
+        if slow is not self._shows:
+            self._shows = slow
+            self._pixels[:, : self.style.width] = np.asarray(slow).view(PIXEL)[..., 0]
+            self._pixels[:height, :width] = head
+            self._pad(self._pixels)
+            return self._pixels, self._all
+        columns = -(-width // TILE_WIDTH) * TILE_WIDTH
+        before = self._pixels[:height, :columns]
+        now = before.copy()
+        now[:, :width] = head
+        self._pad(now)
+        changed = np.zeros_like(self._all)
+        some = differing(now, np.ascontiguousarray(before))
+        changed[: some.shape[0], : some.shape[1]] = some
+        before[:] = now
+        return self._pixels, changed
+
+    def _pad(self, pixels: Pixels) -> None:
+        """Repeat the last column of the picture in what is beyond it."""
+        width = self.style.width
+        if pixels.shape[1] > width:
+            pixels[:, width:] = pixels[:, width - 1 : width]
+
+    def _head(self, slow: Image.Image, number: int) -> Pixels:
+        """The part of the panel in which date and figures stand, with those of a day."""
         style, places, layout = self.style, self.places, self.layout
         scale = style.scale
         day = layout.start + timedelta(days=number)
-        image = self._slow(number, self.caption(day), line).copy()
+        wide, high = (side * scale for side in places.head)
+        image = slow.crop((0, 0, wide, high))
         margin = style.margin * scale
         size = 54 * scale
         month_x = margin + text.width("30 ", text.LIGHT, size)
@@ -173,11 +214,9 @@ class Panel:
         since = self.layout.synthetic_from
         if since is None or number < since:
             return CREDIT, self.style.muted
-        if since == 0:
-            return MADE_UP, self.style.high
-        last = self.layout.start + timedelta(days=since - 1)
-        month = f"{MONTHS[last.month - 1][:3]} {last.year}"
-        return f"{CREDIT} to {month}, then made up from counts", self.style.muted
+        start = self.layout.start
+        said = credit(start, start + timedelta(days=since))
+        return said, self.style.high if said == MADE_UP else self.style.muted
 
     def _caption(self, image: Image.Image, caption: Caption) -> int:
         """Write a caption; returns the x after it, in pixels of a 1080p canvas."""
@@ -226,6 +265,16 @@ class Panel:
             image.paste(colour, (x, top, x + side, baseline))
             x += side + 9 * scale
             x = text.put(image, x, baseline, meaning, text.REGULAR, size, style.soft)
+
+
+def credit(first: date, made_up_from: date | None) -> str:
+    """Whose data they are, that begin on the day `first` and are made up from some day on."""
+    if made_up_from is None:
+        return CREDIT
+    if made_up_from <= first:
+        return MADE_UP
+    last = made_up_from - timedelta(days=1)
+    return f"{CREDIT} to {MONTHS[last.month - 1][:3]} {last.year}, then made up from counts"
 
 
 def legend(style: Style) -> tuple[tuple[str, Colour], ...]:

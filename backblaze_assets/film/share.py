@@ -116,7 +116,7 @@ def link_picture(poster: Image.Image, told: Story, style: Style) -> Image.Image:
     )
     picture = scaled.crop((0, 0, width, height))
     begin = height - 250
-    rows = np.clip(np.arange(height - begin) / 90, 0, 1) * 238
+    rows = np.clip(np.arange(height - begin) / 90, 0, 1) * 255
     cover = np.repeat(rows.astype(np.uint8)[:, None], width, axis=1)
     picture.paste(style.background, (0, begin, width, height), Image.fromarray(cover))
     text.put(picture, 48, height - 86, cards.TITLE, text.LIGHT, 66, style.text)

@@ -175,3 +175,9 @@ def mix(below: Colour, above: Colour, opacity: float) -> Colour:
     """The colour `above` drawn with `opacity` over the colour `below`."""
     red, green, blue = (round(b + (a - b) * opacity) for b, a in zip(below, above, strict=True))
     return red, green, blue
+
+
+def packed(colour: Colour) -> int:
+    """A colour as a pixel of the canvas."""
+    red, green, blue = colour
+    return red | green << 8 | blue << 16

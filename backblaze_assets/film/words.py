@@ -1,6 +1,9 @@
-"""Dates, sizes and rates as they stand on the picture. Not from the locale: the same everywhere."""
+"""Dates, sizes, rates and names as they stand on the picture, the same in every locale."""
 
+from collections.abc import Sequence
 from datetime import date
+
+from backblaze_assets.drive_stats.models import display_model
 
 MONTHS = (
     "January",
@@ -21,6 +24,11 @@ MONTHS = (
 def long_date(day: date) -> str:
     """A date such as `30 September 2016`."""
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def month(day: date) -> str:
+    """A month such as `September 2016`."""
+    return f"{MONTHS[day.month - 1]} {day.year}"
 
 
 def capacity(size: int) -> str:
@@ -56,3 +64,12 @@ def rate(percent: float) -> str:
 def whole_rate(percent: float) -> str:
     """A rate for a sentence: a whole number from 10 on, such as `31 %`; else as in `rate`."""
     return f"{percent:.0f} %" if percent >= 10 else rate(percent)
+
+
+def short_names(models: Sequence[str]) -> dict[str, str]:
+    """Names without the maker, where they are unique without it."""
+    short = {model: display_model(model) for model in models}
+    uses: dict[str, int] = {}
+    for name in short.values():
+        uses[name] = uses.get(name, 0) + 1
+    return {model: name if uses[name] == 1 else model for model, name in short.items()}

@@ -31,7 +31,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backblaze_assets.drive_stats.parquet import read_table
 from backblaze_assets.files.folder import DataFolder
-from backblaze_assets.film.render import thumbnail
+from backblaze_assets.film.frames import thumbnail
 from backblaze_assets.report.pictures import ASSETS as CHARTS
 from backblaze_assets.report.pictures import picture_of
 from backblaze_assets.viewer import pages

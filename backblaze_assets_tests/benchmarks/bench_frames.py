@@ -18,11 +18,15 @@ What was tried:
 | the plane grown in one piece, put on the canvas by a mask | 3 times the bands' time | |
 | a picture that has changed everywhere encoded as it lies, not tile by tile | 3 ms less | yes |
 | chart drawn when it gains a column, every nine days | 0.5 of 3 ms | yes |
+| of the panel only date and figures drawn and compared each day | 1 to 2 ms | yes |
+| hatching of the chart and retired models kept | 1 ms | yes |
+| where only some blocks move: what stands kept, tiles compared | a move 49 to 31 ms | yes |
 | restart markers after each 64x16 pixels, tiles kept (`film/jpeg.py`) | | yes |
 
 With processes, reading and writing, glides included, in CPU seconds over the floor's, on a machine
-that did much else: 1.8 for 2016, 2.0 for 2025-Q4 to 2026-Q2, where a fifth of the frames are of
-glides (before corners and pixels of rings: 2.0 and 2.6).
+that did much else: 1.8 for 2016, 1.7 for 2025-Q4 to 2026-Q2, where a quarter of the frames are of
+glides (before only date and figures of the panel were drawn, and what stands was kept: 2.2 in the
+same run).
 
 JPEG files of quality 92: 775 kB a frame in 2014-Q3 (the most), 320 in 2016, 350 in 2021, 490 in
 2026; glides 300 to 430. The history takes 2.2 GB.
@@ -61,8 +65,8 @@ encode_again(sys.argv[1], int(sys.argv[2]))
 RENDER = """
 import sys
 from pathlib import Path
+from backblaze_assets.film.frames import QuarterFrames, render_quarters
 from backblaze_assets.film.layout import FilmLayout
-from backblaze_assets.film.render import QuarterFrames, render_quarters
 from backblaze_assets.film.style import Style
 from backblaze_assets.files.origin import Origin
 

@@ -14,7 +14,8 @@ import polars as pl
 
 from backblaze_assets.drive_stats.lifetimes import COUNT_SCHEMA, COUNTED, Lifetimes
 from backblaze_assets.drive_stats.quarters import next_quarter
-from backblaze_assets.film.layout import FilmLayout, extend
+from backblaze_assets.film.extend import extend
+from backblaze_assets.film.layout import FilmLayout
 from backblaze_assets.film.style import Style
 from backblaze_assets_tests.film import fleets
 from backblaze_assets_tests.real_data import SHARED

@@ -1,6 +1,6 @@
 """Looking at results in a folder that one may only read."""
 
-import ctypes
+import json
 import os
 import shutil
 import subprocess
@@ -11,11 +11,32 @@ from pathlib import Path
 import pytest
 
 from backblaze_assets.instance.opening import settings_file
-from backblaze_assets_tests.cli.conftest import PROGRAM, VARIABLES, Outcome
+from backblaze_assets_tests.cli.conftest import VARIABLES, Outcome
 from backblaze_assets_tests.conftest import FIRST, write_fleet
 
+PROGRAM = """
+import ctypes, io, json, os, sys
+from contextlib import redirect_stderr, redirect_stdout
 PR_CAPBSET_DROP = 24
-RIGHTS_OF_ROOT = (1, 2, 3)  # to pass over permissions, and to change those of others' files
+if os.geteuid() == 0:
+    for right in (1, 2, 3):  # to pass over permissions, and to change those of others' files
+        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, right, 0, 0, 0)
+    if len(sys.argv) == 2:
+        os.execv(sys.executable, [sys.executable, "-c", sys.orig_argv[2], sys.argv[1], "bound"])
+from backblaze_assets.cli.app import main
+done = []
+for command in json.loads(sys.argv[1]):
+    sys.argv = ["backblaze-assets", *command]
+    said, told, code = io.StringIO(), io.StringIO(), 0
+    with redirect_stdout(said), redirect_stderr(told):
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+    done.append((code, said.getvalue(), told.getvalue()))
+print(json.dumps(done))
+"""
+"""Drops root's rights, which takes effect with the next program, and runs commands one by one."""
 
 
 @pytest.fixture
@@ -35,27 +56,23 @@ def _without_write_permission(folder: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def look() -> Callable[..., Outcome]:
-    """Runs the program as somebody to whom permissions apply; they do not to root."""
+def look() -> Callable[..., list[Outcome]]:
+    """Runs commands as somebody to whom permissions apply; they do not to root."""
     if os.name == "nt" or (os.geteuid() == 0 and not sys.platform.startswith("linux")):
         pytest.skip("needs a user to whom permissions apply")
 
-    def bound_by_permissions() -> None:
-        if os.geteuid() == 0:
-            for right in RIGHTS_OF_ROOT:
-                ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, right, 0, 0, 0)
-
-    def run(*arguments: str | Path) -> Outcome:
+    def run(data: Path, *commands: list[str]) -> list[Outcome]:
+        given = json.dumps([[*command, "--data", str(data)] for command in commands])
         done = subprocess.run(
-            [PROGRAM, *arguments],
+            [sys.executable, "-c", PROGRAM, given],
             env={name: value for name, value in os.environ.items() if name not in VARIABLES},
-            preexec_fn=bound_by_permissions,
             capture_output=True,
             text=True,
             check=False,
             timeout=300,
         )
-        return Outcome(done.returncode, done.stdout, done.stderr)
+        assert done.returncode == 0, done.stderr
+        return [Outcome(*each) for each in json.loads(done.stdout)]
 
     return run
 
@@ -71,14 +88,13 @@ def test_every_command_that_looks_works(look, run, data, read_only):
         ["verify"],
         ["trace", "frames", str(FIRST)],
     ]
-    for command in commands:
-        done = look(*command, "--data", read_only)
+    frame = Path("frames") / f"{FIRST}.jpg"
+    *looked, traced = look(read_only, *commands, ["trace", str(read_only / frame)])
+    for command, done in zip(commands, looked, strict=True):
         assert done.code == 0, (command, done.stderr)
         if command != ["movie"]:
             assert done.stdout == run(*command, "--data", data).stdout, command
-    frame = Path("frames") / f"{FIRST}.jpg"
-    done = look("trace", read_only / frame, "--data", read_only)
-    assert done.stdout == run("trace", data / frame, "--data", data).stdout != ""
+    assert traced.stdout == run("trace", data / frame, "--data", data).stdout != ""
 
 
 @pytest.mark.slow
@@ -86,12 +102,12 @@ def test_what_has_to_be_made_is_refused_with_the_reason(look, tmp_path):
     folder = tmp_path / "zips"
     write_fleet(folder)
     for _ in _without_write_permission(folder):
-        for command in ("movie", "afr", "import"):
-            done = look(command, "--data", folder)
+        *refused, status, why = look(folder, ["movie"], ["afr"], ["import"], ["status"], ["why"])
+        for done in refused:
             assert (done.code, done.stdout) == (1, "")
             assert done.stderr.startswith(f"Error: {folder} can only be read")
-        assert look("status", "--data", folder).code == 0
-        assert "raw_quarter 2013-04-01" in look("why", "--data", folder).stdout
+        assert status.code == 0
+        assert "raw_quarter 2013-04-01" in why.stdout
 
 
 # Settings of other projects

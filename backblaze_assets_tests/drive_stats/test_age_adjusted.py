@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import polars as pl
 import pytest
-from scipy.stats import chi2
+import scipy
 
 from backblaze_assets.drive_stats.age_adjusted import (
     AGE_ADJUSTED_SCHEMA,
@@ -85,7 +85,7 @@ def test_expected_failures_are_those_of_the_others_at_the_same_age():
         assert row["failures"] == count
         assert row["expected"] == pytest.approx(expected)
         told = row["covered"] >= LEAST_COVERED
-        low = chi2.ppf(0.025, 2 * count) / 2
+        low = scipy.stats.chi2.ppf(0.025, 2 * count) / 2
         assert row["for_its_age"] == (pytest.approx(count / expected) if told else None)
         assert row["for_its_age_low"] == (pytest.approx(low / expected) if told else None)
 

@@ -7,10 +7,12 @@ from datetime import date
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from backblaze_assets.drive_stats.afr import WINDOWS, afr_table, changes
 from backblaze_assets.drive_stats.daily import write_daily_stats
 from backblaze_assets.drive_stats.lifetimes import extend
+from backblaze_assets.drive_stats.models import clean_model
 from backblaze_assets.drive_stats.published import reconcile
 from backblaze_assets.drive_stats.quarters import days_of, next_quarter, quarter_name
 from backblaze_assets.drive_stats.survival import survival
@@ -32,7 +34,7 @@ PARTIAL_END = "2013-Q3"
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory):
-    """The tables of each quarter, and survival at the end."""
+    """The tables of each quarter, the lives of all drives at the end, and the fleet as it was."""
     if not TOOL.exists():
         pytest.skip(f"{TOOL} rebuilds the days")
     spec = importlib.util.spec_from_file_location("fleet_history", TOOL)
@@ -44,16 +46,20 @@ def history(tmp_path_factory):
     while quarter <= date(2016, 7, 1):
         raw = {}
         (folder / "raw").mkdir()
-        for day in days_of(quarter):
+        days = days_of(quarter)
+        there = fleet.filter(
+            pl.col("first_seen") <= days[-1], pl.col("last_seen") >= days[0]
+        ).with_columns(
+            capacity_bytes=(pl.col("capacity_tb").cast(pl.Float64) * 1e12).round().cast(pl.Int64)
+        )
+        for day in days:
             lived = (pl.lit(day) - pl.col("first_seen")).dt.total_days() * 24
             raw[day] = folder / "raw" / f"{day}.parquet"
-            fleet.filter(tool.seen_on(day)).select(
+            there.filter(tool.seen_on(day)).select(
                 pl.lit(day).alias("date"),
                 "serial_number",
                 "model",
-                capacity_bytes=(pl.col("capacity_tb").cast(pl.Float64) * 1e12)
-                .round()
-                .cast(pl.Int64),
+                "capacity_bytes",
                 failure=((pl.col("failures") > 0) & (pl.col("last_seen") == day)).cast(pl.Int8),
                 smart_9_raw=(pl.col("first_power_on_hours") + lived).cast(pl.Int64),
             ).write_parquet(raw[day], compression="uncompressed")
@@ -64,15 +70,34 @@ def history(tmp_path_factory):
         tables[quarter] = afr_table(lifetimes, daily, quarter)
         shutil.rmtree(folder / "raw")
         quarter = next_quarter(quarter)
-    return tables, survival(lifetimes)
+    return tables, lifetimes, fleet
 
 
 def golden(name):
     return pl.read_csv(GOLDEN / name, infer_schema_length=None)
 
 
+def test_lives_add_up_to_the_fleet_they_were_written_from(history):
+    _, lifetimes, fleet = history
+    columns = ["serial_number", "first_seen", "last_seen", "drive_days", "failures"]
+    assert_frame_equal(
+        lifetimes.drives.select(columns).sort("serial_number"),
+        fleet.select(columns).sort("serial_number"),
+        check_dtypes=False,
+    )
+    by_model = pl.col("drive_days", "failures").cast(pl.Int64).sum()
+    assert_frame_equal(
+        lifetimes.spells.group_by("model").agg(by_model).sort("model"),
+        fleet.with_columns(clean_model(pl.col("model")))
+        .group_by("model")
+        .agg(by_model)
+        .sort("model"),
+    )
+    assert lifetimes.drives["failed_on"].null_count() == (fleet["failures"] == 0).sum()
+
+
 def test_rates_counts_and_ages(history):
-    tables, _ = history
+    tables, *_ = history
     ours = pl.concat(
         table.filter(pl.col("window") == window).with_columns(
             period=pl.lit(str(quarter.year) if window == "calendar_year" else quarter_name(quarter))
@@ -99,7 +124,7 @@ def test_rates_counts_and_ages(history):
 
 
 def test_ages_of_failed_drives(history):
-    tables, _ = history
+    tables, *_ = history
     lifetime = tables[max(tables)].filter(pl.col("window") == "lifetime")
     both = (
         golden("age_of_failed.csv")
@@ -114,7 +139,7 @@ def test_ages_of_failed_drives(history):
 
 
 def test_changes_of_makers_are_adjusted_for_their_number(history):
-    tables, _ = history
+    tables, *_ = history
     quarters = sorted(tables)
     theirs = golden("rate_tests.csv").filter(
         pl.col("kind") == "maker", pl.col("compared") == "quarter_before"
@@ -135,7 +160,8 @@ def test_changes_of_makers_are_adjusted_for_their_number(history):
 
 
 def test_survival_from_raw_days_is_the_golden_one(history):
-    _, ours = history
+    _, lifetimes, _ = history
+    ours = survival(lifetimes)
     theirs = golden("kaplan_meier.csv").filter(~pl.col("group").is_in(MERGED))
     both = theirs.join(ours, on=["kind", "group", "age_years"], how="left", suffix="_ours")
     assert both["followed_ours"].to_list() == both["followed"].to_list()
@@ -145,7 +171,7 @@ def test_survival_from_raw_days_is_the_golden_one(history):
 
 def test_the_year_2014_beside_the_published_one(history):
     """Rates of the rebuilt days are within 0.16 of what was printed, but for one model."""
-    tables, _ = history
+    tables, *_ = history
     rows = reconcile(tables).filter(
         pl.col("period") == date(2014, 10, 1),
         pl.col("model") != "ALL",

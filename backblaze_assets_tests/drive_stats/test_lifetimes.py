@@ -1,9 +1,7 @@
 """Lives of drives: hand-made fleets, a naive recount of random ones, and the real drives."""
 
 import hashlib
-import subprocess
-import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -28,7 +26,6 @@ from backblaze_assets.drive_stats.lifetimes import (
     in_service,
     partial_days,
 )
-from backblaze_assets.drive_stats.models import clean_model
 from backblaze_assets.drive_stats.quarters import quarter_of
 from backblaze_assets.errors import DataError
 from backblaze_assets.files.origin import Origin
@@ -39,7 +36,7 @@ from backblaze_assets_tests.drive_stats.raw import (
     made_up_fleet,
     write_days,
 )
-from backblaze_assets_tests.real_data import DATA, SHARED, SOME_DRIVES, needs, rows_of
+from backblaze_assets_tests.real_data import DATA, SOME_DRIVES, rows_of
 
 ORIGIN = Origin("drive_lifetimes", "2013-04-01", "code")
 FIRST = date(2013, 9, 27)
@@ -498,31 +495,3 @@ def test_lives_of_real_drives_equal_an_independent_count(tmp_path):
     known = rows_of(DATA / "forty_days" / "drives.csv")
     found = history.drives.select(pl.col(list(known[0])).cast(pl.String).fill_null(""))
     assert found.sort("serial_number").to_dicts() == known
-
-
-FLEET_HISTORY = SHARED / "tools" / "fleet_history.py"
-
-
-@pytest.mark.slow
-@needs(FLEET_HISTORY)
-def test_lives_of_the_real_drives_add_up_to_the_fleet_they_were_written_from(tmp_path):
-    subprocess.run([sys.executable, FLEET_HISTORY, tmp_path, "--fraction", "0.01"], check=True)
-    history = folded(imported(sorted(tmp_path.glob("*.zip")), tmp_path / "raw"))
-    fleet = pl.read_parquet(SHARED / "data" / "fleet_2013_2016.parquet")
-    fleet = fleet.filter(pl.col("serial_number").is_in(history.drives["serial_number"].implode()))
-    columns = ["serial_number", "first_seen", "last_seen", "drive_days", "failures"]
-    assert_frame_equal(
-        history.drives.select(columns).sort("serial_number"),
-        fleet.select(columns).sort("serial_number"),
-        check_dtypes=False,
-    )
-    by_model = pl.col("drive_days", "failures").cast(pl.Int64).sum()
-    assert_frame_equal(
-        history.spells.group_by("model").agg(by_model).sort("model"),
-        fleet.with_columns(clean_model(pl.col("model")))
-        .group_by("model")
-        .agg(by_model)
-        .sort("model"),
-    )
-    expected = Counter(fleet["failures"].to_list())[0]
-    assert history.drives["failed_on"].null_count() == expected

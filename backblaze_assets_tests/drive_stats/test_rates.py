@@ -2,9 +2,9 @@
 
 import polars as pl
 import pytest
+import scipy
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scipy.stats import beta, binom, chi2, false_discovery_control
 
 from backblaze_assets.drive_stats.rates import (
     afr_interval,
@@ -22,8 +22,10 @@ from backblaze_assets_tests.real_data import SHARED
 @settings(deadline=None)
 def test_the_interval_is_the_chi_squared_one(count):
     low, high = poisson_interval(count)
-    assert low == pytest.approx(chi2.ppf(0.025, 2 * count) / 2 if count else 0, rel=1e-9)
-    assert high == pytest.approx(chi2.ppf(0.975, 2 * count + 2) / 2, rel=1e-9)
+    assert low == pytest.approx(
+        scipy.stats.chi2.ppf(0.025, 2 * count) / 2 if count else 0, rel=1e-9
+    )
+    assert high == pytest.approx(scipy.stats.chi2.ppf(0.975, 2 * count + 2) / 2, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -57,12 +59,12 @@ def test_two_rates_are_compared_by_the_exact_binomial_test(now, days, before, da
         assert found == (None, None, None, None)
         return
     share = days / (days + days_before)
-    tails = binom.cdf(now, total, share), binom.sf(now - 1, total, share)
+    tails = scipy.stats.binom.cdf(now, total, share), scipy.stats.binom.sf(now - 1, total, share)
     assert found.p_value == pytest.approx(min(1, 2 * min(tails)), rel=1e-6, abs=1e-250)
-    low = beta.ppf(0.025, now, before + 1) if now else 0.0
+    low = scipy.stats.beta.ppf(0.025, now, before + 1) if now else 0.0
     assert found.low == pytest.approx(low / (1 - low) * days_before / days, rel=1e-7)
     if before:
-        rest = beta.ppf(0.025, before, now + 1)  # of the other's share
+        rest = scipy.stats.beta.ppf(0.025, before, now + 1)  # of the other's share
         assert found.high == pytest.approx((1 - rest) / rest * days_before / days, rel=1e-7)
         assert found.ratio == pytest.approx(now / days / (before / days_before))
     else:
@@ -77,7 +79,7 @@ def test_p_values_are_adjusted_as_scipy_does(p_values):
         place for place, p in enumerate(p_values) if p is None
     ]
     if known:
-        expected = false_discovery_control(known)
+        expected = scipy.stats.false_discovery_control(known)
         assert [p for p in adjusted if p is not None] == pytest.approx(list(expected))
 
 

@@ -8,7 +8,8 @@ import polars as pl
 
 from backblaze_assets.drive_stats.lifetimes import CAPACITY_SCHEMA, Lifetimes
 from backblaze_assets.drive_stats.quarters import next_quarter, quarter_of
-from backblaze_assets.film.layout import FilmLayout, extend
+from backblaze_assets.film.extend import extend
+from backblaze_assets.film.layout import FilmLayout
 from backblaze_assets.film.style import Style
 
 START = date(2013, 4, 10)
@@ -165,3 +166,30 @@ def write_lifetimes(folder: Path, drives: pl.DataFrame, days: pl.DataFrame) -> P
     drives.write_parquet(folder / "drives.parquet")
     days.write_parquet(folder / "days.parquet")
     return folder
+
+
+def models_of(models, *, failed=None, first=START):
+    """Drives of `models` (name and number), all there on the first day."""
+    names = [name for name, count in models for _ in range(count)]
+    return with_slots(
+        pl.DataFrame(
+            {
+                "serial_number": [f"S{number:07d}" for number in range(len(names))],
+                "model": names,
+                "maker": "Seagate",
+                "boot": False,
+                "capacity_bytes": 4 * 10**12,
+                "first_seen": first,
+                "failed_on": failed,
+                "removed_on": None,
+            },
+            schema_overrides={"failed_on": pl.Date, "removed_on": pl.Date},
+        )
+    )
+
+
+def one_quarter(drives, style):
+    """The layout of the first quarter, without rates."""
+    last = START + timedelta(days=80)
+    nothing = daily(drives.head(0), last)
+    return extend(None, date(2013, 4, 1), lifetimes(drives, calendar(last)), nothing, style)

@@ -7,6 +7,7 @@ import pytest
 from backblaze_assets.film import captions
 from backblaze_assets.film.captions import Caption, Memory, joined, record, schedule, subtitles
 from backblaze_assets.film.style import Style
+from backblaze_assets.film.words import MONTHS
 from backblaze_assets_tests.film.fleets import START, daily, history, known_on, with_slots
 
 HD = Style.named("1080p")
@@ -113,7 +114,8 @@ def test_a_model_that_fails_is_named_within_two_weeks_of_crossing_the_line():
     named = [caption for caption in said if caption.models == ("ST3000DM001",)]
     assert named
     assert named[0].name == "Seagate ST3000DM001, 3 TB"
-    assert "fail in a year, of all others 0.0 %" in named[0].text
+    crossed = f"({MONTHS[named[0].since.month - 1]} {named[0].since.year})"
+    assert named[0].text.endswith(f" % fail in a year, of all others 0.0 % {crossed}")
     for caption in named:
         assert (caption.first - caption.since).days <= 14
     records = [caption for caption in said if caption.name == "1,000 drives"]

@@ -15,10 +15,10 @@ from backblaze_assets.errors import DataError
 from backblaze_assets.files.origin import Origin
 from backblaze_assets.film import cards, share
 from backblaze_assets.film.encode import encode_clip
+from backblaze_assets.film.frames import QuarterFrames, render_quarters
 from backblaze_assets.film.movie import Part, chapters, make_movie, subtitles
 from backblaze_assets.film.probe import probe
 from backblaze_assets.film.quality import film_complete, film_plays
-from backblaze_assets.film.render import QuarterFrames, render_quarters
 from backblaze_assets.film.style import Style
 from backblaze_assets_tests.film.fleets import (
     START,
@@ -149,7 +149,7 @@ def test_cards_have_the_size_of_the_canvas_and_say_something(made, name):
     title = cards.title(story, day, parts[0].layout, style)
     assert title.shape == end.shape
     assert (title == style.text).all(axis=2).any()
-    made_up = cards.end_card(replace(story, made_up="all"), style)
+    made_up = cards.end_card(replace(story, made_up_from=story.first), style)
     assert (made_up != end).any()
 
 

@@ -9,6 +9,7 @@ from backblaze_assets.film.words import (
     long_date,
     rate,
     round_capacity,
+    short_names,
     whole_rate,
 )
 
@@ -84,3 +85,13 @@ def test_text_is_wrapped_at_blanks():
 def test_letters_that_the_fonts_do_not_have_are_told_by_number():
     assert text.readable("ST4000 · Ж") == "ST4000 · Ж"
     assert text.readable("日A") == "[65E5]A"
+
+
+def test_names_are_unique():
+    models = ["Hitachi HDS5C4040ALE630", "HGST HDS5C4040ALE630", "ST4000DM000"]
+    assert short_names(models) == {
+        "Hitachi HDS5C4040ALE630": "Hitachi HDS5C4040ALE630",
+        "HGST HDS5C4040ALE630": "HGST HDS5C4040ALE630",
+        "ST4000DM000": "ST4000DM000",
+    }
+    assert short_names(models[1:])["HGST HDS5C4040ALE630"] == "HDS5C4040ALE630"

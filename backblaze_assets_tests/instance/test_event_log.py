@@ -1,5 +1,6 @@
 """The batching event log: same records as Dagster's own, few transactions, killed halfway."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -235,57 +236,59 @@ def test_schema_of_an_older_dagster_is_left_alone(tmp_path: Path) -> None:
     assert log.alembic_version()[0] == "0da417ae1b81"
 
 
-CHILD = """
-import os, signal, sys
+WORK = """
+import os, signal
 from backblaze_assets.instance.storage import Storage
 from backblaze_assets_tests.instance.test_event_log import KEYS, materialized
-folder, run, moment = sys.argv[1:]
-print("ready", flush=True)
-sys.stdin.readline()
-log = Storage(folder).event_log_storage
 def die(*args):
     os.kill(os.getpid(), signal.SIGKILL)
-batches = [[materialized(run, key) for key in KEYS[n:n + 50]] for n in range(0, 250, 50)]
-for number, batch in enumerate(batches):
-    if number == 3 and moment == "before commit":
-        log._store_asset_event = die
-    if number == 3 and moment == "between commits":
-        commits = iter([None, die])
-        from sqlalchemy import Engine, event
-        event.listen(Engine, "commit", lambda connection: (next(commits) or str)())
-    log.store_event_batch(batch)
+def work(folder, run, moment=""):
+    log = Storage(folder).event_log_storage
+    batches = [[materialized(run, key) for key in KEYS[n:n + 50]] for n in range(0, 250, 50)]
+    for number, batch in enumerate(batches):
+        if number == 3 and moment == "before commit":
+            log._store_asset_event = die
+        if number == 3 and moment == "between commits":
+            commits = iter([None, die])
+            from sqlalchemy import Engine, event
+            event.listen(Engine, "commit", lambda connection: (next(commits) or str)())
+        log.store_event_batch(batch)
 """
 
+AT_ONCE = """
+import json, os, sys
+children = []
+for call in json.loads(sys.argv[1]):  # what is imported, is imported once for all
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            work(*call)
+            code = 0
+        finally:
+            os._exit(code)
+    children.append(child)
+print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+"""
 
-def start_child(folder: Path, run: str, moment: str = "") -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(folder), run, moment],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 
 
-def finish(children: list["subprocess.Popen[str]"]) -> list[int]:
-    """Let the children start together, as soon as all are ready, and wait for them."""
-    ready = [child.stdout.readline() for child in children if child.stdout is not None]
-    for child in children:
-        if child.stdin is not None:
-            child.stdin.write("go\n")
-            child.stdin.flush()
-    for child in children:
-        child.communicate()
-    assert ready == ["ready\n"] * len(children)
-    return [child.returncode for child in children]
+def at_once(code: str, *calls: tuple[str, ...]) -> list[int]:
+    """Call `work` of some code in processes of their own, all at once; their exit codes."""
+    command = [sys.executable, "-c", code + AT_ONCE, json.dumps(calls)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout))
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+@needs_fork
 def test_killed_process_leaves_whole_batches(tmp_path: Path) -> None:
     moments = {"before commit": (150, 150), "between commits": (200, 150)}
     folders = {moment: tmp_path / moment for moment in moments}
-    children = [start_child(folders[moment], "killed", moment) for moment in moments]
-    assert finish(children) == [-signal.SIGKILL] * 2
+    calls = [(str(folders[moment]), "killed", moment) for moment in moments]
+    assert at_once(WORK, *calls) == [-signal.SIGKILL] * 2
     for moment, (in_run, in_index) in moments.items():
         log = Storage(str(folders[moment])).event_log_storage
         assert len(log.get_logs_for_run("killed")) == in_run
@@ -295,8 +298,9 @@ def test_killed_process_leaves_whole_batches(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@needs_fork
 def test_processes_make_an_instance_and_write_at_once(tmp_path: Path) -> None:
-    assert finish([start_child(tmp_path, run) for run in "abcd"]) == [0] * 4
+    assert at_once(WORK, *((str(tmp_path), run) for run in "abcd")) == [0] * 4
     log = Storage(str(tmp_path)).event_log_storage
     assert [len(log.get_logs_for_run(run)) for run in "abcd"] == [250] * 4
     index = tmp_path / "history" / "runs" / "index.db"

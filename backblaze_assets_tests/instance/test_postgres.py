@@ -24,8 +24,8 @@ from backblaze_assets_tests.instance.test_event_log import (
     DAYS,
     KEY,
     KEYS,
+    at_once,
     definitions,
-    finish,
     materialized,
     run_days,
     statements,
@@ -35,16 +35,13 @@ from backblaze_assets_tests.servers import postgres, postgres_server
 
 pytestmark = [pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
 
-CHILD = """
-import sys
+WORK = """
 from backblaze_assets.instance.postgres_storage import Storage
 from backblaze_assets_tests.instance.test_event_log import KEYS, materialized
-url, run = sys.argv[1:]
-print("ready", flush=True)
-sys.stdin.readline()
-log = Storage(url).event_log_storage
-for start in range(0, 250, 50):
-    log.store_event_batch([materialized(run, key) for key in KEYS[start:start + 50]])
+def work(url, run):
+    log = Storage(url).event_log_storage
+    for start in range(0, 250, 50):
+        log.store_event_batch([materialized(run, key) for key in KEYS[start:start + 50]])
 """
 
 
@@ -131,14 +128,7 @@ def test_statements_do_not_grow_with_partitions(
 @pytest.mark.slow
 def test_processes_make_an_empty_database_ready_and_write_at_once(server: str) -> None:
     url = database(server, "at_once")
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-c", CHILD, url, run],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for run in "abcd"
-    ]  # fmt: skip
-    assert finish(children) == [0] * 4
+    assert at_once(WORK, *((url, run) for run in "abcd")) == [0] * 4
     assert rows(url, "select run_id, count(*) from event_logs group by 1 order by 1") == [
         (run, 250) for run in "abcd"
     ]

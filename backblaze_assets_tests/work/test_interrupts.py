@@ -69,9 +69,9 @@ def finish(data: Path) -> str:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Zips of three quarters, large enough for each stage to take some seconds."""
+    """Zips of two quarters, large enough for each stage to take a second or two."""
     folder = tmp_path_factory.mktemp("interrupted") / "data"
-    write_zips(folder, first=date(2013, 7, 1), last=date(2014, 3, 31))
+    write_zips(folder, first=date(2013, 11, 16), last=date(2014, 1, 31))
     return folder
 
 
@@ -115,11 +115,11 @@ def test_what_was_interrupted_or_killed_is_finished_by_the_next_command(data):
     with started("movie", "--data", data) as process:
         wait_for(process, "frames ")
         deadline = time.monotonic() + 60
-        while len(whole(data / "frames")) < len(before) + 20 and time.monotonic() < deadline:
+        while len(whole(data / "frames")) < len(before) + 5 and time.monotonic() < deadline:
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)
     drawn = set(whole(data / "frames")) - before
-    assert 20 <= len(drawn) < 184
+    assert 5 <= len(drawn) < 46
     kept = {
         path: path.stat().st_mtime_ns for path in [*before, *drawn, *whole(data / "raw_quarter")]
     }
@@ -129,7 +129,7 @@ def test_what_was_interrupted_or_killed_is_finished_by_the_next_command(data):
     assert begun[0] == "frames"
     assert set(begun) <= {"frames", "movie_clip", "share", "movie"}
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert probe(data / "movie" / "movie.mp4").frames == 274 + FRAMES_AROUND
+    assert probe(data / "movie" / "movie.mp4").frames == 77 + FRAMES_AROUND
     assert not list(data.rglob(".tmp-*"))
     with open_instance(data) as instance:
         runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
