@@ -53,7 +53,7 @@ class BatchedEventLog(SqliteEventLogStorage):
             raise
 
     def _store_asset_events(self, run_id: str, batch: Sequence[dg.EventLogEntry]) -> None:
-        batch = self._times.given_to(batch)
+        batch = self._times.told_apart(batch)
         rows = [self._event_to_row(event) for event in batch]
         insert = SqlEventLogStorageTable.insert()
         newest = sqlalchemy.select(sqlalchemy.func.max(SqlEventLogStorageTable.c.id))
@@ -79,8 +79,8 @@ class DistinctTimes:
     def __init__(self) -> None:
         self._last: dict[dg.AssetKey | None, int] = {}
 
-    def given_to(self, batch: Sequence[dg.EventLogEntry]) -> list[dg.EventLogEntry]:
-        """The same events, in order, with such times."""
+    def told_apart(self, batch: Sequence[dg.EventLogEntry]) -> list[dg.EventLogEntry]:
+        """The same events, in order, their times told apart."""
         return [self._after_the_last(event) for event in batch]
 
     def _after_the_last(self, event: dg.EventLogEntry) -> dg.EventLogEntry:

@@ -36,7 +36,7 @@ class BatchedPostgresEventLog(PostgresEventLogStorage):
                     self.store_event(event)
 
     def _store_asset_events(self, batch: Sequence[dg.EventLogEntry]) -> None:
-        batch = self._times.given_to(batch)
+        batch = self._times.told_apart(batch)
         # The numbers of two writers interleave, so unlike SQLite's they must be asked for.
         insert = SqlEventLogStorageTable.insert().returning(
             SqlEventLogStorageTable.c.id, sort_by_parameter_order=True

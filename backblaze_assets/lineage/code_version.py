@@ -30,7 +30,7 @@ which bytes: to find it anew takes each of Dagster's processes half a second."""
 @cache
 def code_version(asset: str) -> str:
     """Version of the code that makes an asset."""
-    known = {"of": bytes_below(PACKAGE), **_handed_down()}
+    known = {"of": digest_below(PACKAGE), **_handed_down()}
     if asset not in known:
         known[asset] = version_below(PACKAGE, asset)
         os.environ[HANDED_DOWN] = json.dumps(known)
@@ -41,13 +41,13 @@ def _handed_down() -> dict[str, str]:
     """What the process that started this one has found, or this one before, if the code is that."""
     try:
         known: dict[str, str] = json.loads(os.environ.get(HANDED_DOWN, ""))
-        return known if known["of"] == bytes_below(PACKAGE) else {}
+        return known if known["of"] == digest_below(PACKAGE) else {}
     except (ValueError, LookupError, TypeError):
         return {}
 
 
 @cache
-def bytes_below(package: Path) -> str:
+def digest_below(package: Path) -> str:
     """A digest of all files of the package, byte by byte."""
     files = (path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc")
     return digest(part for path in sorted(files) for part in (str(path), path.read_bytes()))

@@ -4,7 +4,6 @@ On a local disk nothing has to be stored, and nothing happens here.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 
 from backblaze_assets.files.folder import DataFolder, file_names
 from backblaze_assets.files.store import StoreError
@@ -17,7 +16,7 @@ AT_ONCE = 8
 
 
 class Publishing:
-    """Stores partitions of one asset in the background, inside a `with` block.
+    """Stores partitions of one asset in the background, until it is closed.
 
     Args:
         asset: its key.
@@ -30,25 +29,22 @@ class Publishing:
         self._pool = ThreadPoolExecutor(AT_ONCE, "publish") if folder.store else None
         self._tasks: dict[Key, Future[None]] = {}
 
-    def __enter__(self) -> "Publishing":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._pool:  # after an interrupt nothing more is begun
-            self._pool.shutdown(cancel_futures=True)
-
     def begin(self, part: Part) -> None:
         """Have the files of a partition stored."""
         if self._pool:
             self._tasks[part.key] = self._pool.submit(self._store, part)
 
+    def close(self) -> None:
+        """Begin no more, after an interrupt say, and wait for what is being stored."""
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+
     def failed(self) -> dict[Key, StoreError]:
-        """Wait until everything is stored; those that the store has not taken, and why."""
+        """Wait until everything is stored.
+
+        Returns:
+            The partitions that the store has not taken, and why.
+        """
         found = {}
         for key, task in self._tasks.items():
             error = task.exception()

@@ -351,7 +351,7 @@ def run_step(
             data.folder.look()  # others may have made something since this process began
             data.folder.fetch([Records(data.root).folder(asset)])
             step = Step(context, data, describe)
-            stack.enter_context(step.publishing)
+            stack.callback(step.publishing.close)
             make(step)
         except DataError as error:
             raise dg.Failure(data.folder.told(str(error)), allow_retries=False) from error

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from backblaze_assets.cli import console
+from backblaze_assets.film.probe import probe
 from backblaze_assets_tests.cli.conftest import outcome, run_program, start_program
-from backblaze_assets_tests.project import write_fleet
+from backblaze_assets_tests.project import DAYS, FRAMES_AROUND, write_fleet
 from backblaze_assets_tests.work.test_locks import held_elsewhere
 
 
@@ -40,7 +41,7 @@ def replaced(path: Path, last: date) -> None:
 @pytest.mark.slow
 def test_commands_at_once_end_well(tmp_path):
     """On a folder without an instance, so that all of them make it."""
-    commands = ("report", "afr", "report")
+    commands = ("movie", "afr", "movie")
     write_fleet(tmp_path)
     processes = [start_program(command, "--data", tmp_path) for command in commands]
     done = [outcome(process) for process in processes]
@@ -50,7 +51,7 @@ def test_commands_at_once_end_well(tmp_path):
     assert [line for line in said if line.startswith("raw_quarter 2")] == [
         "raw_quarter 2013-Q2 to 2013-Q3 (2)"
     ]
-    assert (tmp_path / "report" / "report.html").is_file()
+    assert probe(tmp_path / "movie" / "movie.mp4").frames == DAYS + FRAMES_AROUND
     assert not list(tmp_path.rglob(".tmp-*"))
     assert run_program("status", "--data", tmp_path).stderr == ""
 

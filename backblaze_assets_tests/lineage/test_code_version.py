@@ -10,8 +10,8 @@ from backblaze_assets.graph import GRAPH
 from backblaze_assets.lineage.code_version import (
     HANDED_DOWN,
     PACKAGE,
-    bytes_below,
     code_version,
+    digest_below,
     version_below,
 )
 
@@ -211,7 +211,7 @@ def as_at_the_start():
 
 @pytest.mark.usefixtures("as_at_the_start")
 def test_a_process_believes_the_one_that_started_it_while_the_code_is_the_same(monkeypatch):
-    known = {"of": bytes_below(PACKAGE), "movie": "as the other one found"}
+    known = {"of": digest_below(PACKAGE), "movie": "as the other one found"}
     monkeypatch.setenv(HANDED_DOWN, json.dumps(known))
     assert code_version("movie") == "as the other one found"
     assert code_version("share") == version_below(PACKAGE, "share")
@@ -228,9 +228,9 @@ def test_a_process_finds_versions_itself_when_the_code_is_another(monkeypatch, t
 
 
 def test_every_byte_of_the_package_decides_whether_that_is_so(copy):
-    before = bytes_below(copy.folder)
-    bytes_below.cache_clear()
-    assert bytes_below(copy.folder) == before
+    before = digest_below(copy.folder)
+    digest_below.cache_clear()
+    assert digest_below(copy.folder) == before
     (copy.folder / "drive_stats" / "published.csv").write_text("")
-    bytes_below.cache_clear()
-    assert bytes_below(copy.folder) != before
+    digest_below.cache_clear()
+    assert digest_below(copy.folder) != before
