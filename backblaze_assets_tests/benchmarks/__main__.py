@@ -49,7 +49,8 @@ def main() -> None:
 
 def show(results: list[Result]) -> None:
     table = Table(
-        "benchmark", "case", "wall s", "CPU s", "peak MB", "written MB", "x floor", "goal", ""
+        *("benchmark", "case", "wall s", "CPU s", "stolen", "peak MB", "written MB"),
+        *("x floor", "goal", ""),
     )
     for result in results:
         table.add_row(
@@ -57,6 +58,7 @@ def show(results: list[Result]) -> None:
             result.case,
             f"{result.measured.wall_s:.2f}",
             f"{result.measured.cpu_s:.2f}",
+            f"{result.measured.stolen:.0%}",
             f"{result.measured.peak_mb:.0f}",
             f"{result.written_mb:.1f}",
             "" if result.ratio is None else f"{result.ratio:.2f}",

@@ -21,6 +21,8 @@ class Measurement:
         peak_mb: memory.
         stdout: what it printed.
         tenths_mb: peak memory in each tenth of the time.
+        stolen: the part of all processors' time that a virtual machine's host gave to others, 0 to
+            1. Where it is more than a few hundredths, CPU seconds count and wall times do not.
     """
 
     wall_s: float
@@ -28,6 +30,7 @@ class Measurement:
     peak_mb: float
     stdout: str
     tenths_mb: tuple[int, ...] = ()
+    stolen: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def measure(code: str, *args: str, env: dict[str, str] | None = None) -> Measure
             samples.append((time.perf_counter() - started, memory))
 
     sampler = threading.Thread(target=sample)
+    stolen_before, passed_before = _stolen_and_passed()
     started = time.perf_counter()
     sampler.start()
     assert process.stdout is not None
@@ -102,13 +106,24 @@ def measure(code: str, *args: str, env: dict[str, str] | None = None) -> Measure
         tenth = min(9, int(10 * at / wall))
         tenths[tenth] = max(tenths[tenth], memory)
     cpu = usage.ru_utime + usage.ru_stime
-    return Measurement(wall, cpu, max(tenths), stdout, tuple(map(round, tenths)))
+    stolen, passed = _stolen_and_passed()
+    share = (stolen - stolen_before) / max(passed - passed_before, 1)
+    return Measurement(wall, cpu, max(tenths), stdout, tuple(map(round, tenths)), share)
 
 
 def written_mb(*paths: Path) -> float:
     """Bytes of all files below `paths`, in 10**6."""
     files = [f for path in paths for f in (path.rglob("*") if path.is_dir() else [path])]
     return sum(f.stat().st_size for f in files if f.is_file()) / 1e6
+
+
+def _stolen_and_passed() -> tuple[int, int]:
+    """Ticks that the host has given to others, and ticks in all, of all processors; 0 elsewhere.
+
+    The eighth figure of the first line of Linux's /proc/stat, as proc(5) says.
+    """
+    ticks = [int(word) for word in _read(Path("/proc/stat")).partition("\n")[0].split()[1:9]]
+    return (ticks[7], sum(ticks)) if len(ticks) == 8 else (0, 0)
 
 
 def _tree(pid: int) -> list[int]:

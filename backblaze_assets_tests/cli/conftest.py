@@ -1,19 +1,20 @@
-"""Running the command line, in this process or in one of its own."""
+"""Running the command line, in this process or in one of its own; the film is a brief one."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from backblaze_assets.cli import app as cli
 from backblaze_assets.film.style import Style
-from backblaze_assets_tests.project import AROUND, FIRST, made_once, write_fleet
+from backblaze_assets_tests.program import brief
+from backblaze_assets_tests.project import FIRST, made_once, write_fleet
+from backblaze_assets_tests.real_data import REPOSITORY
 
-PROGRAM = Path(sys.executable).with_name("backblaze-assets")
 VARIABLES = ("BACKBLAZE_DATA", "BACKBLAZE_DEBUG", "BACKBLAZE_URL", "DAGSTER_HOME")
 
 
@@ -27,11 +28,12 @@ class Outcome:
 
 
 def start_program(*arguments: str | Path, **environment: str) -> "subprocess.Popen[str]":
-    """Start the installed program in a process of its own, without a terminal."""
+    """Start the command line in a process of its own, without a terminal."""
     bare = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    paths = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
-        [PROGRAM, *arguments],
-        env={**bare, **environment},
+        [sys.executable, "-m", "backblaze_assets_tests.program", *arguments],
+        env={**bare, "PYTHONPATH": paths, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -48,16 +50,17 @@ def outcome(process: "subprocess.Popen[str]") -> Outcome:
 
 
 def run_program(*arguments: str | Path, **environment: str) -> Outcome:
-    """Run the installed program to its end."""
+    """Run the command line in a process of its own to its end."""
     return outcome(start_program(*arguments, **environment))
 
 
 @pytest.fixture(autouse=True)
 def bare_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty current folder, and none of the variables that are asked for."""
+    """An empty current folder, none of the variables that are asked for, and a brief film."""
     for name in VARIABLES:
         monkeypatch.setenv(name, "")  # so that it is put back as it was
         monkeypatch.delenv(name)
+    monkeypatch.setattr(Style, "named", brief)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 
@@ -79,13 +82,6 @@ def run(
         return Outcome(code, *capsys.readouterr())
 
     return run_here
-
-
-@pytest.fixture
-def brief_film(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process, a film has next to no title and end."""
-    named = Style.named
-    monkeypatch.setattr(Style, "named", lambda *how: replace(named(*how), **AROUND))
 
 
 @pytest.fixture(scope="session")

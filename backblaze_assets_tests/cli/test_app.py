@@ -26,7 +26,7 @@ from backblaze_assets.graph import GRAPH
 from backblaze_assets.instance.opening import open_instance
 from backblaze_assets.resources import Data
 from backblaze_assets.settings import Settings
-from backblaze_assets_tests.project import FIRST, FRAMES_AROUND, LAST, lose_a_row, write_fleet
+from backblaze_assets_tests.project import AROUND, FIRST, LAST, lose_a_row, write_fleet
 from backblaze_assets_tests.real_data import REPOSITORY
 
 AFR_COLUMNS = (
@@ -336,7 +336,7 @@ def test_a_cut_of_the_film(run, data, tmp_path):
     cut = Path(done.stdout.strip())
     assert cut == data / "cuts" / "2013-Q3_to_2013-Q3.mp4"
     days = (LAST - date(2013, 7, 1)).days + 1
-    assert probe(cut).frames == days + FRAMES_AROUND
+    assert probe(cut).frames == days + sum(AROUND.values())
     assert probe(cut).chapters == ("Title", "2013", "End")
     assert cut.with_suffix(".srt").is_file()
     tree = run("trace", cut, "--data", data).stdout

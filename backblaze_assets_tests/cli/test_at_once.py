@@ -10,7 +10,7 @@ import pytest
 from backblaze_assets.cli import console
 from backblaze_assets.film.probe import probe
 from backblaze_assets_tests.cli.conftest import outcome, run_program, start_program
-from backblaze_assets_tests.project import DAYS, FRAMES_AROUND, write_fleet
+from backblaze_assets_tests.project import AROUND, DAYS, write_fleet
 from backblaze_assets_tests.work.test_locks import held_elsewhere
 
 
@@ -51,7 +51,7 @@ def test_commands_at_once_end_well(tmp_path):
     assert [line for line in said if line.startswith("raw_quarter 2")] == [
         "raw_quarter 2013-Q2 to 2013-Q3 (2)"
     ]
-    assert probe(tmp_path / "movie" / "movie.mp4").frames == DAYS + FRAMES_AROUND
+    assert probe(tmp_path / "movie" / "movie.mp4").frames == DAYS + sum(AROUND.values())
     assert not list(tmp_path.rglob(".tmp-*"))
     assert run_program("status", "--data", tmp_path).stderr == ""
 

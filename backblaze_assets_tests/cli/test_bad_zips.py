@@ -63,7 +63,6 @@ def test_one_bad_zip_costs_nothing_else(run, bad_zip):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("brief_film")
 def test_tables_and_film_of_all_else_are_made(run):
     write_fleet(Path("data"))
     write_bad_zip(Path("data/data_2014.zip"), "web page")
@@ -106,7 +105,6 @@ def test_an_empty_folder_is_not_up_to_date(run):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("brief_film")
 def test_one_bad_day_costs_itself_and_is_said_each_time(run):
     """The film shows the day before in its place."""
     write_fleet(Path("data"))

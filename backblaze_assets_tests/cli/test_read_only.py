@@ -13,6 +13,7 @@ import pytest
 from backblaze_assets.instance.opening import settings_file
 from backblaze_assets_tests.cli.conftest import VARIABLES, Outcome
 from backblaze_assets_tests.conftest import FIRST, write_fleet
+from backblaze_assets_tests.real_data import REPOSITORY
 
 PROGRAM = """
 import ctypes, io, json, os, sys
@@ -24,6 +25,9 @@ if os.geteuid() == 0:
     if len(sys.argv) == 2:
         os.execv(sys.executable, [sys.executable, "-c", sys.orig_argv[2], sys.argv[1], "bound"])
 from backblaze_assets.cli.app import main
+from backblaze_assets.film.style import Style
+from backblaze_assets_tests.program import brief
+Style.named = brief
 done = []
 for command in json.loads(sys.argv[1]):
     sys.argv = ["backblaze-assets", *command]
@@ -65,6 +69,7 @@ def look() -> Callable[..., list[Outcome]]:
         given = json.dumps([[*command, "--data", str(data)] for command in commands])
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, given],
+            cwd=REPOSITORY,
             env={name: value for name, value in os.environ.items() if name not in VARIABLES},
             capture_output=True,
             text=True,
