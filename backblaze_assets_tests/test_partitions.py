@@ -56,6 +56,7 @@ def test_dagster_has_the_keys_of_the_calendar_and_its_pages_too(calendar):
         assert latest(definition) == expected[::-1][:120]
 
 
+@pytest.mark.slow
 @given(st.dates(date(2013, 4, 10), date(2026, 9, 30)))
 @settings(max_examples=15, deadline=None, phases=[Phase.generate])
 def test_pages_show_the_data_however_long_ago_they_end(last):
@@ -171,6 +172,7 @@ def test_tags_of_a_range_are_those_of_dagster():
     assert range_tags([None]) == {}
 
 
+@pytest.mark.slow
 @given(calendar=calendars(), days=st.integers(1, 400), what=st.sampled_from([QUARTERS, DAYS]))
 def test_portions_have_every_key_once_and_end_with_quarters_where_they_are_longer(
     calendar, days, what

@@ -120,6 +120,7 @@ def test_a_missing_input_is_named(project):
     )
 
 
+@pytest.mark.slow
 def test_a_step_works_while_no_other_of_its_pool_does(project, monkeypatch):
     taken = []
     lock = step.one_at_a_time

@@ -302,6 +302,7 @@ def test_of_changed_content_only_the_changed_quarter_is_asked_for(settled, ticks
     assert span(request) == (Q3, Q3)
 
 
+@pytest.mark.slow
 def test_what_was_not_checked_is_judged_in_a_run_of_checks_over_its_range(project, ticks):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checking, "_result", _killed)
@@ -324,6 +325,7 @@ def _killed(*_: object) -> dg.AssetCheckResult:
     raise SystemError("as if the process had been killed")
 
 
+@pytest.mark.slow
 def test_what_a_check_refuses_is_left_to_a_person_and_holds_up_nothing_else(project, ticks):
     project.update("raw_quarter")
     lose_a_row(project.file(f"raw_quarter/{Q2}/{FIRST}.parquet"))
@@ -556,6 +558,7 @@ def test_the_night_asks_for_ranges_in_order_and_in_bounded_steps(stored):
     ]
 
 
+@pytest.mark.slow
 def test_a_step_of_the_night_is_smaller_than_what_there_is_to_do(stored):
     (request,) = by_night(stored, limit=1)
     assert span(request) == (Q2, Q2)

@@ -156,6 +156,7 @@ def test_a_zip_that_cannot_be_used_is_named(run, content):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_damaged_day_is_named_and_the_days_before_it_are_kept(run):
     write_fleet(Path("data"))
     path = Path("data/data_2013.zip")

@@ -83,6 +83,7 @@ def test_damaged_records_are_named_with_what_to_do(run, damaged):
     assert str(damaged / "frames" / f"{FIRST}.jpg") in done.stderr
 
 
+@pytest.mark.slow
 def test_verify_names_what_is_damaged_and_removes_it_when_told_to(run, data, tmp_path):
     folder = shutil.copytree(data, tmp_path / "copy")
     frame = folder / "frames" / f"{FIRST}.jpg"

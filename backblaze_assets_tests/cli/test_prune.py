@@ -61,6 +61,7 @@ def test_a_folder_without_waste_has_nothing_to_remove(settled, prune):
     assert "There is nothing to remove." in prune(settled)
 
 
+@pytest.mark.slow
 def test_kept_results_stay_unless_they_are_asked_for(replaced, prune, monkeypatch):
     (row,) = rows(prune(replaced), "replaced results")
     assert (row[0], row[3]) == ("2", "stays")
@@ -76,6 +77,7 @@ def test_kept_results_stay_unless_they_are_asked_for(replaced, prune, monkeypatc
     assert results(replaced.root) == before
 
 
+@pytest.mark.slow
 def test_source_and_records_go_when_no_result_of_them_is_left(replaced, prune):
     folder = replaced.file(".kept/source/survival")
     assert len(list(folder.iterdir())) == 2

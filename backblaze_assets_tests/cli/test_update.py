@@ -10,6 +10,7 @@ import pytest
 from backblaze_assets.assets import raw_quarter
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 def test_an_interrupt_within_a_step_ends_the_command_and_cancels_the_run(project, monkeypatch):
     def interrupted(*_: object) -> None:

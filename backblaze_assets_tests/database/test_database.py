@@ -208,6 +208,7 @@ def test_columns_without_statistics_are_counted_on_the_last_days(root):
     assert len(row["examples"].split(", ")) <= 3
 
 
+@pytest.mark.slow
 def test_tables_are_listed_with_their_rows(root):
     found = {row["table"]: row for row in describe_tables(root).iter_rows(named=True)}
     assert list(found) == [*TABLES, "published"]
@@ -291,6 +292,7 @@ def test_on_a_terminal_the_tables_are_told_first_without_reading_any(root, monke
     assert {"afr", "published"} <= {*there}
 
 
+@pytest.mark.slow
 def test_the_database_imports_no_dagster():
     code = "import sys, backblaze_assets.cli.sql, backblaze_assets.database.columns\n"
     code += "assert not [name for name in sys.modules if name.partition('.')[0] == 'dagster']"

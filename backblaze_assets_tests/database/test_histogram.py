@@ -127,6 +127,7 @@ def test_a_model_alone_and_by_failure(root, days):
     }
 
 
+@pytest.mark.slow
 def test_fits_the_terminal_and_loses_nothing_elsewhere(root):
     for options in ({}, {"by": "model"}, {"by": "failure", "model": "ST4"}):
         for width in (60, 80):

@@ -159,6 +159,7 @@ def test_a_drive_counts_for_the_model_it_is_reported_as(tmp_path):
     assert counts.rows() == [("ST12000NM0007", 1, 1), ("ST4000DM000", 1, 0), ("ST8000DM002", 8, 4)]
 
 
+@pytest.mark.slow
 def test_makers_sizes_and_all_add_up_their_models_and_count_each_drive_once(tmp_path):
     rows = made_up_fleet(7, date(2013, 8, 1), 240, 150)
     lifetimes, daily = built(tmp_path, rows)
@@ -354,6 +355,7 @@ def test_tables_of_several_quarters_and_models_that_came_and_went(tmp_path):
     assert over_time({}, "year").columns == ["period", *AFR_SCHEMA.names()]
 
 
+@pytest.mark.slow
 def test_tables_stay_the_same_to_the_byte(tmp_path):
     """Change the digest only together with a rule of the data, never for speed."""
     lifetimes, daily = built(tmp_path, made_up_fleet(42, date(2013, 8, 1), 150, 200))

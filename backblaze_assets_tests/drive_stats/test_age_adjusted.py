@@ -65,6 +65,7 @@ def counted_day_by_day(rows):
     return hours, failures
 
 
+@pytest.mark.slow
 def test_expected_failures_are_those_of_the_others_at_the_same_age():
     rows = some_drives(5, 900)
     hours, failures = counted_day_by_day(rows)

@@ -55,6 +55,7 @@ def test_a_day_without_a_report_has_no_rows(tmp_path, file):
     assert stats.height == 0
 
 
+@pytest.mark.slow
 def test_a_range_is_written_as_its_days_are_one_by_one(tmp_path):
     rows = made_up_fleet(3, DAY, 150, 20)
     missing, empty = DAY.replace(day=20), DAY.replace(day=21)

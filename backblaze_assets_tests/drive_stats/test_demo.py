@@ -148,6 +148,7 @@ def test_failed_drives_go_except_for_a_few_that_come_back(lively_rows):
     assert drives["failures"].max() == 2
 
 
+@pytest.mark.slow
 def test_hazard_multiplies_failures(tmp_path):
     failures = []
     for hazard in (1, 10, 100):

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("inputs", "seed"), [(20, 1), pytest.param(400, 1_000_000, marks=pytest.mark.slow)]
 )

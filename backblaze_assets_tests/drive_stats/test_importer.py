@@ -485,6 +485,7 @@ sound = st.builds(
 line_end = st.sampled_from(["\n", "\r\n", "\r"])
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(lines=st.lists(sound, max_size=12, unique=True), end=line_end)
 def test_the_fast_and_the_careful_reader_agree_on_clean_files(tmp_path_factory, lines, end):

@@ -393,6 +393,7 @@ def naive(rows: dict[date, list[Row]]) -> tuple[dict, dict]:
     return drives, spells
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
@@ -464,6 +465,7 @@ def test_slots_are_dense_and_never_change(tmp_path_factory, seed):
         before = places
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_and_files_does_not_matter(tmp_path):
     rows = made_up_fleet(7, date(2013, 9, 1), 60, 40)
     paths = write_days(tmp_path / "one", rows)
@@ -471,6 +473,7 @@ def test_the_order_of_rows_and_files_does_not_matter(tmp_path):
     assert_same(folded(paths), folded(write_days(tmp_path / "other", turned)))
 
 
+@pytest.mark.slow
 def test_tables_stay_the_same_to_the_byte(tmp_path):
     """Change the digest only together with a rule of the data, never for speed."""
     history = folded(write_days(tmp_path, made_up_fleet(42, date(2013, 8, 1), 150, 200)))
@@ -490,6 +493,7 @@ def imported(archives: list[Path], folder: Path) -> dict[date, Path]:
     return paths
 
 
+@pytest.mark.slow
 def test_lives_of_real_drives_equal_an_independent_count(tmp_path):
     history = folded(imported([SOME_DRIVES], tmp_path))
     known = rows_of(DATA / "forty_days" / "drives.csv")

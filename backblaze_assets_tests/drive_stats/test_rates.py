@@ -45,6 +45,7 @@ def test_the_rate_divides_by_365_days_and_has_no_value_without_days():
     assert rates.to_list() == [pytest.approx(1.6396, abs=5e-5), None, 0.0]
 
 
+@pytest.mark.slow
 @given(
     st.integers(0, 300) | st.integers(0, 30_000),
     st.integers(1, 10**8),

@@ -334,6 +334,7 @@ def test_a_zip_that_would_unpack_to_too_much_is_refused(tmp_path):
     assert "would take" in str(found.unusable[path])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_every_day_is_served_once_and_every_container_is_used_or_named(tmp_path_factory, data):

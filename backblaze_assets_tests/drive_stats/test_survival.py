@@ -141,6 +141,7 @@ def test_the_stretch_is_the_longest_with_enough_drives_throughout(rows, fewest):
     assert found == ((best[1], best[1] + best[0]) if best[0] else (None, None))
 
 
+@pytest.mark.slow
 @given(lives)
 @settings(deadline=None)
 def test_counts_and_drive_years_by_age_account_for_every_hour(rows):
@@ -279,6 +280,7 @@ def test_real_models_are_ranked_as_in_the_golden_list(real):
     assert five.filter(pl.col("rank").is_null())["why_not"].null_count() == 0
 
 
+@pytest.mark.slow
 def test_survival_is_that_of_lifelines(real):
     """Of all models with a curve, those without golden figures too."""
     with warnings.catch_warnings():

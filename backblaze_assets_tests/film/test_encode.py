@@ -163,6 +163,7 @@ def test_a_join_shows_every_frame_once_at_an_exact_rate(tmp_path, clips):
     assert report.data_version == digest_video(tmp_path / "film.mp4")
 
 
+@pytest.mark.slow
 def test_the_rate_stays_exact_over_many_clips(tmp_path, clips):
     report = join_clips([clips[1], clips[2]] * 60, tmp_path / "film.mp4", ORIGIN)
     info = probe(tmp_path / "film.mp4")
@@ -376,6 +377,7 @@ def test_a_cut_film_is_never_taken_for_whole(clips, tmp_path_factory, data):
         probe(cut)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_a_damaged_index_never_gives_a_traceback(clips, tmp_path_factory, data):

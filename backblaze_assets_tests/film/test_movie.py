@@ -80,6 +80,7 @@ def test_a_film_has_title_days_end_subtitles_and_chapters(made):
     assert origin.data_version == report.data_version
 
 
+@pytest.mark.slow
 def test_subtitles_are_the_captions(made):
     parts, *_ = made
     said = {one.name for part in parts for one in part.layout.captions if one.text}

@@ -128,6 +128,7 @@ def assert_same_as_anew(known, layout, style, days):
         assert kept.encoded(day) == anew.encoded(day)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(range(len(HISTORY))), st.lists(st.integers(0, 88), min_size=2, max_size=3))
 @settings(max_examples=4, deadline=None)
 def test_drawing_on_is_the_same_as_drawing_anew(number, days):
@@ -136,6 +137,7 @@ def test_drawing_on_is_the_same_as_drawing_anew(number, days):
     assert_same_as_anew(known, layout, HD, [layout.days[day] for day in days])
 
 
+@pytest.mark.slow
 def test_drawing_on_while_some_blocks_move_is_the_same_as_drawing_anew():
     known, layout = next(
         one for one in HISTORY if one[1].before and one[1].before.since == one[1].scene.since

@@ -19,6 +19,7 @@ UPRIGHT = Style.named("upright")
 LAST = START + timedelta(days=700)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", [HD, UPRIGHT])
 def test_fleets_of_every_shape_have_a_layout(style):
     one = one_quarter(models_of([("ST1", 1)]), style)
@@ -37,6 +38,7 @@ def test_fleets_of_every_shape_have_a_layout(style):
     assert failed.failed[-1] == 500
 
 
+@pytest.mark.slow
 def test_too_many_drives_are_an_error_that_says_what_to_do():
     with pytest.raises(DataError, match="2160p"):
         one_quarter(models_of([("ST1", 2_000_000)]), HD)

@@ -149,6 +149,7 @@ def test_commands_go_on_where_the_storage_has_another_form(said):
     assert "afr_table is up to date" in stdout
 
 
+@pytest.mark.slow
 def test_every_private_part_that_is_used_is_taken_away_here():
     """What is imported from Dagster's private modules, of all code of the package."""
     import ast

@@ -37,6 +37,8 @@ from backblaze_assets_tests.project import (
     write_fleet,
 )
 
+pytestmark = pytest.mark.slow  # whole runs of Dagster
+
 found_by = project.found
 
 Q2, Q3 = date(2013, 4, 1), date(2013, 7, 1)
@@ -176,7 +178,6 @@ def test_drive_days_are_compared_with_the_raw_rows_while_daily_stats_are_not_the
     assert "| 2013-Q3 | all models |" in table_of(empty.check("drive_lifetimes")["exposure_agrees"])
 
 
-@pytest.mark.slow
 def test_a_trailing_year_of_two_quarters_is_noticed(empty, monkeypatch):
     """The check cuts its windows by the calendar, and does not ask what the table was made from."""
     for quarter in (date(2013, 6, 30), date(2013, 9, 30), date(2013, 12, 31), date(2014, 3, 31)):
@@ -271,7 +272,6 @@ def test_what_is_odd_about_a_zip_is_a_warning_each(empty):
     assert "| ST4000DM000 and WDC WD60EFRX | 1 |" in table_of(failed["models_stable"])
 
 
-@pytest.mark.slow
 def test_a_file_that_cannot_be_read_is_an_error_of_the_check(damaged):
     (damaged.file(f"raw_quarter/{Q2}/{FIRST}.parquet")).write_bytes(b"PAR1 no more")
     found = damaged.check("raw_quarter")
@@ -283,7 +283,6 @@ def test_a_file_that_cannot_be_read_is_an_error_of_the_check(damaged):
     assert str(FIRST) in found["rows_accounted_for"].description
 
 
-@pytest.mark.slow
 def test_a_partial_day_is_a_warning(empty):
     drives = [f"S{number}" for number in range(20)]
     days = {
@@ -351,7 +350,6 @@ def test_real_rates_are_compared_with_published_ones(empty):
     assert re.search(r"\| 2021-Q1 quarter \| ST4000DM000 \| [a-z ]+ \| 1 \|", table_of(found))
 
 
-@pytest.mark.slow
 def test_a_frame_that_ends_early_is_an_error_and_is_drawn_anew(damaged):
     path = damaged.file(f"frames/{LAST}.jpg")
     whole = path.read_bytes()

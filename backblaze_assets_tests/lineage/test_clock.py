@@ -10,6 +10,8 @@ from backblaze_assets.lineage.status import Status
 from backblaze_assets.partitions import range_tags
 from backblaze_assets_tests.project import FIRST, found, lose_a_row
 
+pytestmark = pytest.mark.slow  # whole runs of Dagster
+
 Q2 = "2013-04-01"
 AN_HOUR = 3600
 
@@ -31,7 +33,6 @@ def judge_again(project, asset, key):
     assert not found(project.run(asset, first=key))["rows_accounted_for"].passed
 
 
-@pytest.mark.slow
 def test_a_check_that_failed_before_the_clock_was_set_back_is_judged_anew(project, clock):
     """What was made anew later, by a clock that says earlier, is up to date; nothing loops."""
     project.update("raw_quarter")

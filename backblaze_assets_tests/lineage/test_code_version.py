@@ -42,6 +42,7 @@ def copy(tmp_path: Path) -> Copy:
     return Copy(folder)
 
 
+@pytest.mark.slow
 def test_a_copy_has_the_versions_of_the_package(copy):
     assert copy.out_of_date() == set()
     assert len({code_version(name) for name in GRAPH}) == len(GRAPH)

@@ -59,6 +59,7 @@ def test_alone_each_asset_waits_for_those_it_reads(project):
     ]
 
 
+@pytest.mark.slow
 def test_only_targets_and_what_they_read_are_planned(project):
     project.update("raw_quarter")
     assert planned(project, "daily_stats") == [(("daily_stats",), 12)]
@@ -150,6 +151,7 @@ def test_a_changed_day_in_the_middle_is_one_batch_from_there_on(project):
     assert planned(project, "drive_lifetimes", together=True) == [(("raw_quarter",), 1)]
 
 
+@pytest.mark.slow
 def test_nothing_is_planned_from_what_is_refused(project):
     project.update("raw_quarter")
     lose_a_row(project.file(f"raw_quarter/{Q2}/{FIRST}.parquet"))
@@ -204,6 +206,7 @@ def test_one_run_takes_one_range_and_assets_without_partitions():
     }
 
 
+@pytest.mark.slow
 def test_what_can_be_divided_is_in_runs_of_about_so_many_days(project):
     def planned_days(days: int) -> list[tuple[tuple[str, ...], list[str | None]]]:
         options = {"together": True, "days_per_run": days}
@@ -240,6 +243,7 @@ def test_portions_of_a_batch_have_all_its_work_once():
         assert other.portions(1) == [other]
 
 
+@pytest.mark.slow
 def test_an_update_ends_though_the_zip_is_replaced_meanwhile(project):
     """Each attempt is made once, whatever a person does in the folder during it."""
     said = []

@@ -13,6 +13,8 @@ from backblaze_assets.film import share
 from backblaze_assets.lineage import step
 from backblaze_assets_tests.project import FIRST, LAST, failure, new_project, write_fleet
 
+pytestmark = pytest.mark.slow  # whole runs of Dagster
+
 BAD = "daily_stats/2013-06-27.parquet"
 
 
@@ -71,7 +73,6 @@ def test_what_a_store_refuses_for_the_moment_is_tried_again(project, refusals):
     assert len(days_stored(project)) == 12
 
 
-@pytest.mark.slow
 def test_what_it_goes_on_refusing_costs_that_partition_alone(project, refusals):
     rest, asked = refusals
     rest[BAD] = 99, StoreError("too many requests", passes=True)
@@ -97,7 +98,6 @@ def days_recorded(project) -> set[str]:
     return {f"daily_stats/{made.partition}.parquet" for made in ledger.all("daily_stats").values()}
 
 
-@pytest.mark.slow
 def test_of_many_frames_only_those_that_are_shared_are_fetched(project, monkeypatch):
     project.update("movie")
     folder = project.data.folder

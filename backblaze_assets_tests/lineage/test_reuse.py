@@ -22,6 +22,8 @@ from backblaze_assets.partitions import Key
 from backblaze_assets_tests.project import Q2, Q3, Brief, Project, lose_a_row, write_fleet
 from backblaze_assets_tests.repack import repack
 
+pytestmark = pytest.mark.slow  # whole runs of Dagster
+
 CHANGED = "2013-07-02"
 ZIP = "data_2013.zip"
 MAKERS = (
@@ -92,7 +94,6 @@ def forbid(monkeypatch: pytest.MonkeyPatch, *makers: tuple[object, str]) -> None
 # Back to what was
 
 
-@pytest.mark.slow
 def test_the_old_zip_brings_the_old_results_back(settled, monkeypatch):
     path = settled.file(ZIP)
     old_zip, old, old_versions = path.read_bytes(), contents(settled), versions(settled)
@@ -149,7 +150,6 @@ def test_the_old_code_brings_days_back_with_their_quarter(settled, code):
     assert {it.path for it in settled.data.kept.entries()}.isdisjoint(it.path for it in entries)
 
 
-@pytest.mark.slow
 def test_every_asset_comes_back(settled, code):
     old = contents(settled)
     for version in ("another", None):
@@ -160,7 +160,6 @@ def test_every_asset_comes_back(settled, code):
     assert contents(settled) == old
 
 
-@pytest.mark.slow
 def test_a_day_that_vanished_comes_back_with_its_zip(settled):
     path = settled.file(ZIP)
     old_zip, old = path.read_bytes(), contents(settled)
@@ -210,7 +209,6 @@ def test_what_a_check_refuses_is_not_kept(settled, monkeypatch, code):
     assert settled.data.kept.entries() == []
 
 
-@pytest.mark.slow
 def test_nothing_is_kept_when_it_is_switched_off(settled, code):
     data = replace(Brief(settled.root), keep_bytes=0)
     for version in ("another", None):
@@ -253,7 +251,6 @@ def test_what_another_person_has_made_is_taken_as_it_is(other, monkeypatch):
     }
 
 
-@pytest.mark.slow
 def test_of_the_whole_film_another_person_computes_nothing(settled, other):
     old = contents(other)
     inodes = {name: other.file(name).stat().st_ino for name in old}

@@ -29,6 +29,8 @@ from backblaze_assets_tests.project import (
 )
 from backblaze_assets_tests.repack import repack
 
+pytestmark = pytest.mark.slow  # whole runs of Dagster
+
 DAYS_OF_Q2 = [f"2013-06-{day}" for day in range(25, 31)]
 DAYS_OF_Q3 = [f"2013-07-0{day}" for day in range(1, 7)]
 
@@ -50,7 +52,6 @@ def test_the_same_zip_downloaded_again_leads_to_nothing(settled):
     assert settled.update() == []
 
 
-@pytest.mark.slow
 def test_one_changed_day_leads_to_what_is_made_from_it_and_nothing_else(settled):
     repack(settled.root / "data_2013.zip", changed_day="2013-07-02")
     layout = settled.lineage().ledger.version("film_layout", Q2)
@@ -83,7 +84,6 @@ def test_identical_output_stops_what_comes_after(settled):
     assert later.stat().st_mtime_ns == before.st_mtime_ns  # and is kept, as that is the same
 
 
-@pytest.mark.slow
 def test_a_history_that_changes_in_the_middle_takes_one_run(settled):
     repack(settled.root / "data_2013.zip", changed_day="2013-06-30")
     ran = settled.update("report")
@@ -123,7 +123,6 @@ def test_a_zip_that_was_removed_makes_nothing_out_of_date(settled):
         path.write_bytes(content)
 
 
-@pytest.mark.slow
 def test_a_new_quarter_leads_to_that_quarter_and_what_spans_all(settled):
     write_fleet(settled.root, date(2014, 1, 1), date(2014, 1, 3))
     ran = {one.asset: one.partitions for one in settled.update()}
@@ -135,7 +134,6 @@ def test_a_new_quarter_leads_to_that_quarter_and_what_spans_all(settled):
 # Files: what has been deleted is made anew, and nothing else
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "deleted",
     [
@@ -167,7 +165,6 @@ def test_deleted_files_are_made_anew_and_come_out_the_same(settled, deleted):
     assert settled.update() == []
 
 
-@pytest.mark.slow
 def test_raw_files_that_were_deleted_with_their_zip_are_missed_by_what_needs_them(project):
     project.update("drive_lifetimes", "daily_stats")
     shutil.rmtree(project.root / "raw_quarter")
@@ -191,7 +188,6 @@ def with_a_hole(tmp_path_factory) -> Iterator[Project]:
         yield project
 
 
-@pytest.mark.slow
 def test_with_a_quarter_missing_the_inputs_recorded_are_those_that_dagster_draws(with_a_hole):
     graph = with_a_hole.definitions.resolve_asset_graph()
     lineage = with_a_hole.lineage()
@@ -220,7 +216,6 @@ def test_with_a_quarter_missing_everything_is_up_to_date_once_made(with_a_hole):
     assert list(with_a_hole.status("movie_clip")) == [Q2, "2014-01-01"]
 
 
-@pytest.mark.slow
 def test_a_quarter_that_comes_in_between_changes_what_comes_after_it(tmp_path):
     with new_project(tmp_path / "data") as project:
         write_fleet(project.root, date(2013, 6, 30), date(2013, 6, 30))
@@ -306,7 +301,6 @@ def test_a_reversed_range_is_refused(project):
     assert f"{Q3}...{Q2} is reversed" in failure(result)
 
 
-@pytest.mark.slow
 def test_every_event_of_a_range_has_a_version_of_its_own(project):
     result = project.run("raw_quarter", "daily_stats", first=Q2, last=Q3)
     assert not result.success  # a range of quarters is none of days
@@ -322,7 +316,6 @@ def test_every_event_of_a_range_has_a_version_of_its_own(project):
 # A quarter that is published anew with fewer days
 
 
-@pytest.mark.slow
 def test_of_days_that_have_vanished_nothing_stays(project):
     project.update("afr_table", "movie_clip")
     assert project.file(f"frames/{LAST}.jpg").exists()
@@ -339,7 +332,6 @@ def test_of_days_that_have_vanished_nothing_stays(project):
     assert set(project.status("movie_clip").values()) == {Status.UP_TO_DATE}
 
 
-@pytest.mark.slow
 def test_files_of_others_and_of_other_quarters_stay(project):
     project.update("daily_stats")
     for name in ("2013-08-01-notes.txt", "readme.txt"):
@@ -353,7 +345,6 @@ def test_files_of_others_and_of_other_quarters_stay(project):
     }
 
 
-@pytest.mark.slow
 def test_what_killed_runs_have_left_half_done_is_gone_after_the_next_run(project):
     begun = [
         left(project.file("movie_clip/2013-04-01.mp4")),
@@ -450,7 +441,6 @@ def test_a_range_that_cannot_be_checked_is_refused_as_a_whole(refused):
     assert set(refused.status("raw_quarter").values()) == {Status.REFUSED}
 
 
-@pytest.mark.slow
 def test_one_broken_frame_is_refused_and_made_anew_once_it_is_deleted(project):
     project.update("frames")
     frame = project.file(f"frames/{FIRST}.jpg")
@@ -462,7 +452,6 @@ def test_one_broken_frame_is_refused_and_made_anew_once_it_is_deleted(project):
     assert set(project.status("frames").values()) == {Status.UP_TO_DATE}
 
 
-@pytest.mark.slow
 def test_what_continues_a_history_at_fault_is_refused_too(project):
     project.update("drive_lifetimes")
     lose_a_row(project.file(f"drive_lifetimes/{Q2}/drives.parquet"))

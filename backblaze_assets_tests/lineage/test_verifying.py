@@ -45,6 +45,7 @@ def test_what_is_whole_is_whole(built):
     assert count == 3 * days + 2 * 9 + 2 + 1 + 4
 
 
+@pytest.mark.slow
 def test_damaged_results_are_named_and_made_anew_once_removed(settled):
     before = contents(settled.root)
     names = [
@@ -95,6 +96,7 @@ def test_subtitles_and_rows_set_aside_are_looked_at_by_their_digest(settled):
     assert damage.result.path.name == "movie.srt"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "made_from_it"),
     [

@@ -193,6 +193,7 @@ def test_tests_that_hang_are_ended(repository, capsys, monkeypatch):
     assert output.endswith("\n1 killed, 1 timeout\n")
 
 
+@pytest.mark.slow
 def test_tests_that_fail_without_a_change_are_an_error(repository, capsys):
     (repository / "tiny_tests" / "test_rules.py").write_text("def test_it():\n    assert False\n")
     assert run(repository, "--max", "1") == 2
@@ -307,6 +308,7 @@ def test_what_cannot_run_a_file_is_left_out(repository):
     ]
 
 
+@pytest.mark.slow
 def test_what_is_ignored_is_still_there():
     paths = [Path("backblaze_assets", name) for name in PATHS]
     mutants = collect(ROOT, [path for path in paths if (ROOT / path).exists()])

@@ -112,6 +112,7 @@ def test_a_copy_that_is_still_right_is_not_sent_again(browser, root):
         assert picture.getpixel((10, 10)) == (255, 255, 255)
 
 
+@pytest.mark.slow
 def test_small_pictures_have_the_width_that_is_asked_for(browser):
     for address in ("/thumb/frames/2013-06-29.jpg", "/thumb/share/poster.jpg"):
         for asked, width in (("?width=900", 900), ("", 320)):

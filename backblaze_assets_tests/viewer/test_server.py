@@ -55,6 +55,7 @@ def test_a_port_that_is_taken_is_said():
         listen(70000)
 
 
+@pytest.mark.slow
 def test_the_viewer_imports_no_dagster():
     code = "import sys, backblaze_assets.viewer.app, backblaze_assets.viewer.__main__, uvicorn\n"
     code += "assert not [name for name in sys.modules if name.partition('.')[0] == 'dagster']"
