@@ -178,19 +178,20 @@ def new_project(root: Path, store: str = "") -> Iterator[Project]:
 def kept_project(root: Path) -> Iterator[Project]:
     """A project on a data folder, which need not exist, with records in a folder beside it."""
     root.mkdir(parents=True, exist_ok=True)
-    _records(root).mkdir(exist_ok=True)
+    records_of(root).mkdir(exist_ok=True)
     # Events are stored as the product stores them, which writes and waits for the disk less often.
     storage = {
         "module": "backblaze_assets.instance.storage",
         "class": "Storage",
-        "config": {"base_dir": str(_records(root))},
+        "config": {"base_dir": str(records_of(root))},
     }
     overrides = {**_QUIET, "storage": {"custom": storage}}
-    with dg.DagsterInstance.local_temp(str(_records(root)), overrides=overrides) as instance:
+    with dg.DagsterInstance.local_temp(str(records_of(root)), overrides=overrides) as instance:
         yield Project(root, instance)
 
 
-def _records(root: Path) -> Path:
+def records_of(root: Path) -> Path:
+    """Where `kept_project` keeps the records of a data folder."""
     return root.with_name(f"records of {root.name}")
 
 
@@ -207,7 +208,7 @@ _QUIET = {
 def copy_of(root: Path, new_root: Path) -> Iterator[Project]:
     """A project that is a copy of another one, with its records."""
     shutil.copytree(root, new_root)
-    shutil.copytree(_records(root), _records(new_root))
+    shutil.copytree(records_of(root), records_of(new_root))
     with kept_project(new_root) as project:
         yield project
 

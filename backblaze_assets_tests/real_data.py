@@ -30,7 +30,11 @@ def needs(path: Path) -> pytest.MarkDecorator:
 
 FORTY_DAYS = [
     pytest.param(SOME_DRIVES, SOME_DRIVES_MODELS, id="some drives"),
-    pytest.param(ALL_DRIVES, ALL_DRIVES_MODELS, id="all drives", marks=needs(ALL_DRIVES)),
+    pytest.param(
+        *(ALL_DRIVES, ALL_DRIVES_MODELS),
+        id="all drives",
+        marks=[needs(ALL_DRIVES), pytest.mark.slow],
+    ),
 ]
 """The first forty days: the zip, and the counts of its models."""
 

@@ -1,6 +1,7 @@
 """Running the command line, in this process or in one of its own; the film is a brief one."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,8 +12,9 @@ import pytest
 
 from backblaze_assets.cli import app as cli
 from backblaze_assets.film.style import Style
+from backblaze_assets.settings import instance_home
 from backblaze_assets_tests.program import brief
-from backblaze_assets_tests.project import FIRST, made_once, write_fleet
+from backblaze_assets_tests.project import everything_built, made_once, records_of
 from backblaze_assets_tests.real_data import REPOSITORY
 
 VARIABLES = ("BACKBLAZE_DATA", "BACKBLAZE_DEBUG", "BACKBLAZE_URL", "DAGSTER_HOME")
@@ -86,14 +88,11 @@ def run(
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for which `movie` has been run; not to be changed."""
+    """A folder in which everything has been made; not to be changed."""
+    everything = everything_built(tmp_path_factory)
 
     def make(folder: Path) -> None:
-        write_fleet(folder)
-        done = run_program("movie", "--data", folder)
-        assert done.code == 0, done.stderr
-        assert done.stdout == f"{folder / 'movie' / 'movie.mp4'}\n"
-        assert "raw_quarter 2013-Q2 to 2013-Q3 (2)\n" in done.stderr
-        assert f"frames {FIRST} to 2013-07-06 (12)\n" in done.stderr
+        shutil.copytree(everything, folder)
+        shutil.copytree(records_of(everything), instance_home(folder))
 
     return made_once(tmp_path_factory, "data [of 2013]", make)

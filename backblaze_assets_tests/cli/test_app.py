@@ -26,6 +26,7 @@ from backblaze_assets.graph import GRAPH
 from backblaze_assets.instance.opening import open_instance
 from backblaze_assets.resources import Data
 from backblaze_assets.settings import Settings
+from backblaze_assets_tests.cli.conftest import run_program
 from backblaze_assets_tests.project import AROUND, FIRST, LAST, lose_a_row, write_fleet
 from backblaze_assets_tests.real_data import REPOSITORY
 
@@ -233,6 +234,18 @@ def test_a_full_disk_is_said(run, monkeypatch):
 
 
 # Results
+
+
+@pytest.mark.slow
+def test_the_first_movie_says_what_it_makes(tmp_path):
+    write_fleet(tmp_path)
+    done = run_program("movie", "--data", tmp_path)
+    assert done.code == 0, done.stderr
+    assert done.stdout == f"{tmp_path / 'movie' / 'movie.mp4'}\n"
+    said = [line.split()[0] for line in done.stderr.splitlines() if not line.startswith(" ")]
+    assert sorted(it for it in said if it in GRAPH) == sorted(GRAPH)
+    assert "raw_quarter 2013-Q2 to 2013-Q3 (2)\n" in done.stderr
+    assert f"frames {FIRST} to 2013-07-06 (12)\n" in done.stderr
 
 
 def test_a_second_movie_starts_nothing(run, data):

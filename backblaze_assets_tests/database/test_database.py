@@ -15,14 +15,12 @@ import polars as pl
 import pytest
 
 from backblaze_assets.cli import sql
-from backblaze_assets.cli.update import bring_up_to_date
 from backblaze_assets.database.columns import describe_columns, describe_tables
 from backblaze_assets.database.query import Database
 from backblaze_assets.database.views import FILE_NAME, TABLES, missing
 from backblaze_assets.errors import DataError
 from backblaze_assets.graph import GRAPH
-from backblaze_assets.resources import Data
-from backblaze_assets_tests.project import write_fleet
+from backblaze_assets_tests.project import everything_built
 
 README = Path(__file__).parents[2] / "README.md"
 REJECT = '3,"no ""model"", at all","2013-06-26,X\n,Y",1\n'
@@ -31,12 +29,8 @@ REJECT = '3,"no ""model"", at all","2013-06-26,X\n,Y",1\n'
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
     """A data folder with all tables, under a name with characters that mean something elsewhere."""
-    import dagster as dg
-
     root = tmp_path_factory.mktemp("database") / "it's [a] folder, *"
-    write_fleet(root)
-    with dg.DagsterInstance.ephemeral() as instance:
-        bring_up_to_date(instance, Data(root), ["afr_table", "survival"])
+    shutil.copytree(everything_built(tmp_path_factory), root)
     rejects = root / "raw_quarter/2013-04-01/rejects"
     rejects.mkdir(exist_ok=True)
     (rejects / "2013-06-26.csv").write_text("line,reason,row,rows\n" + REJECT, encoding="utf-8")

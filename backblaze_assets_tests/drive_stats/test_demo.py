@@ -107,6 +107,7 @@ def test_about_as_many_drives_as_asked_for_report_on_the_first_day(tmp_path):
         assert abs(rows(path)["serial_number"].n_unique() - drives) <= max(5, drives // 20)
 
 
+@pytest.mark.slow
 def test_the_fleet_grows_and_models_come_and_go(lively_rows):
     first = lively_rows.filter(pl.col("file") == date(2013, 4, 10))
     last = lively_rows.filter(pl.col("file") == date(2014, 12, 31))
@@ -115,6 +116,7 @@ def test_the_fleet_grows_and_models_come_and_go(lively_rows):
     assert set(last["model"]) - set(first["model"]) >= {"ST4000DM000", "ST250LT007"}
 
 
+@pytest.mark.slow
 def test_days_without_a_report_and_days_with_few_drives(lively, lively_rows):
     a_day = lively_rows.group_by("file").len().sort("file")
     count = dict(a_day.iter_rows())
@@ -125,6 +127,7 @@ def test_days_without_a_report_and_days_with_few_drives(lively, lively_rows):
     assert len(count) == 266 + 364
 
 
+@pytest.mark.slow
 def test_no_row_comes_twice_and_drives_keep_their_model(lively_rows):
     frame = lively_rows
     assert not frame.select("file", "serial_number").is_duplicated().any()
@@ -132,6 +135,7 @@ def test_no_row_comes_twice_and_drives_keep_their_model(lively_rows):
     assert (frame["date"] == frame["file"].cast(pl.String)).all()
 
 
+@pytest.mark.slow
 def test_failed_drives_go_except_for_a_few_that_come_back(lively_rows):
     drives = (
         lively_rows.group_by("serial_number")
@@ -157,6 +161,7 @@ def test_hazard_multiplies_failures(tmp_path):
     assert 5 * failures[0] < failures[1] < failures[2]
 
 
+@pytest.mark.slow
 def test_model_names_with_two_blanks_and_capacities_below_zero(lively_rows):
     frame = lively_rows
     assert {"WDC WD30EFRX", "WDC  WD30EFRX"} <= set(frame["model"])
