@@ -8,8 +8,8 @@ many runs were at work at once, on the average over the whole time.
 In the last case one of two workers is killed with all its processes while it draws frames. All
 results are then the same bytes as those of one process, or the benchmark fails.
 
-In November 2026, on two cores with nothing else to do, wall and CPU seconds: one process 172 and 224;
-one worker 265 and 329; two 238 and 339; two of which one was killed 291 and 347, 21 runs.
+In November 2026, on two cores with nothing else to do, wall and CPU seconds: one process 172 and
+224; one worker 265 and 329; two 238 and 339; two of which one was killed 291 and 347, 21 runs.
 """
 
 import json

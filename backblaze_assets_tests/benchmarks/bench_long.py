@@ -4,9 +4,9 @@ Of what grows with the days: memory of the whole process tree, by tenths of the 
 Dagster's records; and what the UI's pages ask about an asset with 4,830 daily partitions, each the
 best of five, over HTTP.
 
-Measured on two cores beside other tests: 15 minutes, 687 CPU seconds; 286 to 338 MB up to the report,
-with the processes that draw frames and encode clips 560 to 880; Dagster's records 141 MB; UI 0.1, 0.2
-and 0.2 s.
+Measured on two cores beside other tests: 15 minutes, 687 CPU seconds; 286 to 338 MB up to the
+report, with the processes that draw frames and encode clips 560 to 880; Dagster's records 141 MB;
+UI 0.1, 0.2 and 0.2 s.
 """
 
 import json
