@@ -58,7 +58,7 @@ def show(results: list[Result]) -> None:
             result.case,
             f"{result.measured.wall_s:.2f}",
             f"{result.measured.cpu_s:.2f}",
-            f"{result.measured.stolen:.0%}",
+            "" if result.measured.stolen is None else f"{result.measured.stolen:.0%}",
             f"{result.measured.peak_mb:.0f}",
             f"{result.written_mb:.1f}",
             "" if result.ratio is None else f"{result.ratio:.2f}",

@@ -21,10 +21,10 @@ rows; what is used is marked with an asterisk.
                 a larger file: 149 columns cost too much for each batch. Whole days are held *.
     memory      Arrow's jemalloc and system pools against mimalloc *: no difference.
 
-The quarter of 2021 beside the plain loop of Polars, in one run of November 2026 on two cores with
-nothing else to do: 0.54 of its wall time and 0.51 of its CPU seconds (90.8 and 130 against 169 and
-255), 676 MB; in an earlier one 0.42 and 0.49. The host gave these cores away for up to half of the
-time in such runs, which is why the harness says what was stolen; fsync took 0.01 s a day.
+The quarter of 2021 beside the plain loop of Polars, in one run of November 2026 with nothing beside
+it: 0.54 of its wall time and 0.51 of its CPU seconds (90.8 and 130 against 169 and 255), 676 MB.
+What the host took meanwhile was not measured; from imports of 30 days right after it took up to
+half of a second's time, which is why the harness says it now. fsync took 0.01 to 0.02 s a day.
 
 What bounds it now, by profile: Parquet's levels, dictionaries and zstd (half), cutting 25 million
 fields and making integers of 17 million of them (a fifth), inflating (a tenth).

@@ -22,7 +22,8 @@ class Measurement:
         stdout: what it printed.
         tenths_mb: peak memory in each tenth of the time.
         stolen: the part of all processors' time that a virtual machine's host gave to others, 0 to
-            1. Where it is more than a few hundredths, CPU seconds count and wall times do not.
+            1. Where it is more than a few hundredths, CPU seconds count and wall times do not. None
+            where it was not measured.
     """
 
     wall_s: float
@@ -30,7 +31,7 @@ class Measurement:
     peak_mb: float
     stdout: str
     tenths_mb: tuple[int, ...] = ()
-    stolen: float = 0.0
+    stolen: float | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def measure(code: str, *args: str, env: dict[str, str] | None = None) -> Measure
         tenths[tenth] = max(tenths[tenth], memory)
     cpu = usage.ru_utime + usage.ru_stime
     stolen, passed = _stolen_and_passed()
-    share = (stolen - stolen_before) / max(passed - passed_before, 1)
+    share = (stolen - stolen_before) / (passed - passed_before) if passed > passed_before else None
     return Measurement(wall, cpu, max(tenths), stdout, tuple(map(round, tenths)), share)
 
 
@@ -118,9 +119,9 @@ def written_mb(*paths: Path) -> float:
 
 
 def _stolen_and_passed() -> tuple[int, int]:
-    """Ticks that the host has given to others, and ticks in all, of all processors; 0 elsewhere.
+    """Ticks that the host has given to others, and ticks in all, of all processors.
 
-    The eighth figure of the first line of Linux's /proc/stat, as proc(5) says.
+    The eighth figure of the first line of Linux's /proc/stat, as proc(5) says; elsewhere 0 and 0.
     """
     ticks = [int(word) for word in _read(Path("/proc/stat")).partition("\n")[0].split()[1:9]]
     return (ticks[7], sum(ticks)) if len(ticks) == 8 else (0, 0)

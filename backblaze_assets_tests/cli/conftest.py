@@ -15,7 +15,6 @@ from backblaze_assets.film.style import Style
 from backblaze_assets.settings import instance_home
 from backblaze_assets_tests.program import brief
 from backblaze_assets_tests.project import everything_built, made_once, records_of
-from backblaze_assets_tests.real_data import REPOSITORY
 
 VARIABLES = ("BACKBLAZE_DATA", "BACKBLAZE_DEBUG", "BACKBLAZE_URL", "DAGSTER_HOME")
 
@@ -32,10 +31,9 @@ class Outcome:
 def start_program(*arguments: str | Path, **environment: str) -> "subprocess.Popen[str]":
     """Start the command line in a process of its own, without a terminal."""
     bare = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    paths = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
         [sys.executable, "-m", "backblaze_assets_tests.program", *arguments],
-        env={**bare, "PYTHONPATH": paths, **environment},
+        env={**bare, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -13,7 +13,6 @@ import pytest
 from backblaze_assets.instance.opening import settings_file
 from backblaze_assets_tests.cli.conftest import VARIABLES, Outcome
 from backblaze_assets_tests.conftest import FIRST, write_fleet
-from backblaze_assets_tests.real_data import REPOSITORY
 
 PROGRAM = """
 import ctypes, io, json, os, sys
@@ -69,7 +68,6 @@ def look() -> Callable[..., list[Outcome]]:
         given = json.dumps([[*command, "--data", str(data)] for command in commands])
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, given],
-            cwd=REPOSITORY,
             env={name: value for name, value in os.environ.items() if name not in VARIABLES},
             capture_output=True,
             text=True,

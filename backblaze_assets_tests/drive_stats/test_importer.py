@@ -6,7 +6,7 @@ import pickle
 import threading
 import zipfile
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -535,19 +535,3 @@ def test_a_stream_is_not_closed_under_a_read_in_another_thread(tmp_path):
     closer.join()
     assert order[0] == "read"
     assert order[-1] == "closed"
-
-
-@pytest.mark.slow
-def test_many_days_that_need_the_careful_reader_do_not_disturb_each_other(tmp_path):
-    """Each day's first reader is given up early, while pyarrow still reads ahead for it."""
-    days = [date(2018, 1, 1) + timedelta(days=number) for number in range(60)]
-    contents = {
-        day: csv(
-            row("first", capacity="4.0"),
-            *(row(f"S{day}{n}", smart=f"1,{n * 7919},,{n}") for n in range(20_000)),
-        )
-        for day in days
-    }
-    path = write_zip(tmp_path / "data_Q1_2018.zip", contents)
-    reports = import_days(scan(path), days, tmp_path / "out", ORIGIN, workers=4)
-    assert {report.rows_kept for report in reports} == {20_001}
