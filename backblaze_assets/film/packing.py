@@ -287,9 +287,9 @@ def grow(packing: Packing, demands: Sequence[Demand], style: Style) -> Packing |
         demands: of all blocks, at the end of the quarter.
         style: lengths.
     """
-    standing = {block.name: block for block in packing.blocks}
     for demand in sorted(demands, key=lambda demand: (-demand.need, demand.name)):
-        block = standing.get(demand.name)
+        # Where it stands now: what has left its shelf in this quarter has moved it.
+        block = next((block for block in packing.blocks if block.name == demand.name), None)
         if block is not None and demand.need <= block.slots:
             if block.models != demand.models:
                 packing = _with_block(packing, replace(block, models=demand.models))
@@ -346,7 +346,7 @@ def _in_hole(packing: Packing, demand: Demand, room: int, style: Style) -> Packi
     rest = hole[2] - -(-per_row * width // QUARTERS) - style.gutter
     if rest < style.narrowest:
         per_row = most
-    shelf = next((block.shelf for block in packing.blocks if block.bottom == hole[1]), FREE)
+    shelf = packing.tops.index(hole[1] - hole[3])
     block = Block(demand.name, demand.models, hole[0], hole[1], per_row, rows, shelf)
     holes = tuple(other for other in packing.holes if other != hole)
     if rest >= style.narrowest:
