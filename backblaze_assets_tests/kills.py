@@ -28,6 +28,7 @@ from backblaze_assets.lineage.status import Status
 from backblaze_assets.lineage.verifying import damaged
 from backblaze_assets.settings import Settings
 from backblaze_assets_tests.project import Brief, write_fleet
+from backblaze_assets_tests.quick import make_dagster_quick
 
 LIMIT_S = 600
 """What one run may take on a busy machine."""
@@ -106,13 +107,13 @@ def kill_often(
     begun = time.monotonic()
     code = ended(start(lambda: update(quiet)), LIMIT_S)
     usual = time.monotonic() - begun
-    expected, outcome = contents(quiet), Outcome()
+    expected, outcome, to_do = contents(quiet), Outcome(), 1.0
     if code:
         outcome.wrong.append(f"the undisturbed run ended with {code}")
     while not outcome.wrong and outcome.kills < kills:
         process = start(lambda: update(root))
         # Much happens in the beginning, so a third of the kills fall there.
-        span = usual * chance.choice([0.3, 1, 1])
+        span = usual * to_do * chance.choice([0.3, 1, 1])
         code = ended(process, chance.uniform(0, span))
         if code is None:
             whom = os.killpg if chance.random() < 0.7 else os.kill
@@ -124,7 +125,7 @@ def kill_often(
         outcome.ends += 1
         outcome.wrong += _wrong(root, code, expected)
         say(f"{outcome.kills} kills, {outcome.ends} ends")
-        _delete_some(root, chance)
+        to_do = _delete_some(root, chance)
     return outcome
 
 
@@ -162,14 +163,20 @@ def _judged(root: Path) -> str:
         return "\n".join([*stale, *map(str, damaged(lineage)[1])])
 
 
-def _delete_some(root: Path, chance: random.Random) -> None:
-    """Delete the results of some assets; now and then all, with Dagster's records."""
-    if chance.random() < 0.3:
+def _delete_some(root: Path, chance: random.Random) -> float:
+    """Delete the results of some assets; now and then all, with Dagster's records.
+
+    Returns:
+        About which part of everything is to be made again.
+    """
+    if chance.random() < 0.2:
         for name in (*GRAPH, "dagster"):
             shutil.rmtree(root / name, ignore_errors=True)
-        return
-    for asset in chance.sample(list(GRAPH), 4):
+        return 1
+    some = chance.sample(list(GRAPH), 4)
+    for asset in some:
         shutil.rmtree(root / asset, ignore_errors=True)
+    return len(some) / len(GRAPH)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -178,6 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
+    make_dagster_quick()
     with tempfile.TemporaryDirectory() as name:
         build_definitions(Brief(Path(name)), Settings())  # all imports, once
         found = kill_often(Path(name), options.kills, options.seed, _say)

@@ -1,4 +1,4 @@
-"""A few kills at random moments; for more, see backblaze_assets_tests/kills.py."""
+"""Forty kills at random moments; for more, see backblaze_assets_tests/kills.py."""
 
 import os
 import subprocess
@@ -7,11 +7,11 @@ import sys
 import pytest
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=2)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_whenever_a_run_is_killed_the_next_ends_with_the_same_bytes():
     # In a process of its own, because no thread must have been started before it forks.
-    command = [sys.executable, "-m", "backblaze_assets_tests.kills", "--kills", "4"]
+    command = [sys.executable, "-m", "backblaze_assets_tests.kills", "--kills", "40"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 kills" in done.stdout
+    assert "40 kills" in done.stdout
