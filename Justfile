@@ -35,9 +35,9 @@ types:
 test *arguments:
     {{ bin }}/pytest {{ arguments }}
 
-# Slow tests: daemons, kills, whole years. They mostly wait, hence more of them than cores
+# Slow tests: daemons, kills, whole years. They often wait, hence more of them than cores
 slow *arguments:
-    {{ bin }}/pytest -m slow -n 3 {{ arguments }}
+    {{ bin }}/pytest -m slow -n 3 --no-loadscope-reorder {{ arguments }}
 
 # What another Python might break: files, processes, zips, compiled functions, and the whole chain
 portable:

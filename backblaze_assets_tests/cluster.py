@@ -66,7 +66,12 @@ class Cluster:
 
 @contextmanager
 def cluster(
-    folder: Path, data: str | Path, *, workers: int = 2, **variables: object
+    folder: Path,
+    data: str | Path,
+    *,
+    workers: int = 2,
+    definitions: str = "brief",
+    **variables: object,
 ) -> Iterator[Cluster]:
     """A running cluster that works on `data`; it ends with the block.
 
@@ -74,6 +79,7 @@ def cluster(
         folder: for its files.
         data: what BACKBLAZE_DATA is to be; there is to be something in it already.
         workers: how many.
+        definitions: which of those in `brief.py`.
         variables: further variables of its processes.
     """
     with ExitStack() as stack:
@@ -98,7 +104,8 @@ def cluster(
         commands = {
             f"w{n}": [*celery, "-n", f"w{n}@%h", "-l", "INFO"] for n in range(1, workers + 1)
         }
-        commands["daemon"] = ["dagster-daemon", "run", "-m", "backblaze_assets_tests.brief"]
+        location = ("-m", "backblaze_assets_tests.brief", "-a", definitions)
+        commands["daemon"] = ["dagster-daemon", "run", *location]
         for name, command in commands.items():
             running.processes[name] = _started(name, command, folder, workers)
         yield running

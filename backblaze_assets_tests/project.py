@@ -25,6 +25,7 @@ from backblaze_assets.lineage.status import Lineage, Status
 from backblaze_assets.partitions import Key, Partitioning
 from backblaze_assets.resources import Data
 from backblaze_assets.settings import Settings
+from backblaze_assets_tests.quick import close_databases
 
 FIRST, LAST = date(2013, 6, 25), date(2013, 7, 6)
 """Twelve days on both sides of a quarter's end: two quarters in one zip."""
@@ -73,16 +74,26 @@ class Brief(Data):
 
 
 @dataclass(frozen=True)
+class Small(Brief):
+    """One whose pictures are the smallest in which the panel has room: for years of them."""
+
+    @property
+    def style(self) -> Style:
+        return replace(super().style, base_width=1280, base_height=480)
+
+
+@dataclass(frozen=True)
 class Project:
     """A data folder and the Dagster instance that goes with it; the folder is looked at anew."""
 
     root: Path
     instance: dg.DagsterInstance
     store: str = ""
+    kind: type[Brief] = Brief
 
     @property
     def data(self) -> Data:
-        return Brief(self.root, store=self.store, copy_bytes=10**12)
+        return self.kind(self.root, store=self.store, copy_bytes=10**12)
 
     @property
     def definitions(self) -> dg.Definitions:
@@ -175,7 +186,7 @@ def new_project(root: Path, store: str = "") -> Iterator[Project]:
 
 
 @contextmanager
-def kept_project(root: Path) -> Iterator[Project]:
+def kept_project(root: Path, kind: type[Brief] = Brief) -> Iterator[Project]:
     """A project on a data folder, which need not exist, with records in a folder beside it."""
     root.mkdir(parents=True, exist_ok=True)
     records_of(root).mkdir(exist_ok=True)
@@ -186,8 +197,11 @@ def kept_project(root: Path) -> Iterator[Project]:
         "config": {"base_dir": str(records_of(root))},
     }
     overrides = {**_QUIET, "storage": {"custom": storage}}
-    with dg.DagsterInstance.local_temp(str(records_of(root)), overrides=overrides) as instance:
-        yield Project(root, instance)
+    try:
+        with dg.DagsterInstance.local_temp(str(records_of(root)), overrides=overrides) as instance:
+            yield Project(root, instance, kind=kind)
+    finally:
+        close_databases()
 
 
 def records_of(root: Path) -> Path:

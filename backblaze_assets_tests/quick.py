@@ -1,23 +1,40 @@
 """What Dagster does anew for every run and every look at its records, done once a process.
 
-The tests make thousands of runs in one process, and a third of their time went there. Programs
-that tests start know nothing of this, so Dagster as it is is tested as well.
+The tests make thousands of runs in one process, and more than a third of their time went there. Of
+the programs that tests start, those of `program.py` and `kills.py` do the same; all others know
+nothing of this, so Dagster as it is is tested as well.
 """
 
-from functools import cache, lru_cache
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import sqlalchemy
 from alembic.script import ScriptDirectory
 from dagster import TimeWindowPartitionsDefinition
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import QueuePool
+
+DATABASES: tuple[Any, ...] = (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage)
+"""Modules of Dagster that open databases, each by its name `create_engine`."""
+
+MOST_KEPT = 40
+"""Databases that are open; each run has one of its own."""
+
+_KEPT: dict[str, Engine] = {}
 
 
 def make_dagster_quick() -> None:
     """Change Dagster in this process, once."""
     _read_migrations_once()
-    _keep_engines()
+    _keep_connections()
     _count_from_the_same_now()
 
 
@@ -35,19 +52,63 @@ def _read_migrations_once() -> None:
     ScriptDirectory.from_config = from_config  # type: ignore[method-assign]
 
 
-def _keep_engines() -> None:
-    """Engines of SQLite hold no connection, but the SQL of all statements they have sent."""
-    for module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
-        make = module.create_engine
+def _keep_connections() -> None:
+    """Dagster opens and closes a database for each statement, and waits for the disk each time."""
 
-        @lru_cache(maxsize=200)
-        def kept(address: str, pool: Any, arguments: Any, make: Any = make) -> Any:
-            return make(address, poolclass=pool, connect_args=dict(arguments))
+    def create_engine(address: str, **arguments: Any) -> Engine:
+        if address not in _KEPT:
+            if len(_KEPT) == MOST_KEPT:
+                Engine.dispose(_KEPT.pop(next(iter(_KEPT))))
+            _KEPT[address] = _kept(address, arguments.get("connect_args", {}))
+        return _KEPT[address]
 
-        def create_engine(address: str, poolclass: Any, connect_args: Any = (), kept=kept) -> Any:
-            return kept(address, poolclass, tuple(dict(connect_args).items()))
+    for module in DATABASES:
+        module.create_engine = create_engine
 
-        module.create_engine = create_engine  # type: ignore[attr-defined]
+
+def _kept(address: str, arguments: Mapping[str, Any]) -> Engine:
+    """An engine whose connections stay open, as long as the file is the one that they opened."""
+    path = Path(address.removeprefix("sqlite:///"))
+    arguments = {**arguments, "check_same_thread": False}
+    engine = sqlalchemy.create_engine(address, poolclass=QueuePool, connect_args=arguments)
+
+    def connected(connection: Any, record: Any) -> None:
+        # What a killed process has written is there; only a crash of the machine would lose it.
+        connection.execute("PRAGMA synchronous=OFF")
+        record.info["file"] = _file(path)
+
+    def taken(_: Any, record: Any, __: Any) -> None:
+        if record.info["file"] != _file(path):
+            raise DisconnectionError
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "checkout", taken)
+    engine.dispose = lambda: None  # type: ignore[method-assign]
+    return engine
+
+
+def _file(path: Path) -> int | None:
+    return path.stat().st_ino if path.exists() else None
+
+
+def close_databases() -> None:
+    """Close the connections that are kept; somebody else may want to copy or delete the files."""
+    while _KEPT:
+        Engine.dispose(_KEPT.popitem()[1])
+
+
+@contextmanager
+def no_connection_kept() -> Iterator[None]:
+    """Inside the block Dagster does as always."""
+    close_databases()
+    kept = [module.create_engine for module in DATABASES]
+    for module in DATABASES:
+        module.create_engine = sqlalchemy.create_engine
+    try:
+        yield
+    finally:
+        for module, create_engine in zip(DATABASES, kept, strict=True):
+            module.create_engine = create_engine
 
 
 def _count_from_the_same_now() -> None:

@@ -20,7 +20,7 @@ FILES = (".env", "dagster.yaml", "workspace.yaml", "pyproject.toml")
 SET_BY_US = ("BACKBLAZE_", "DAGSTER_")
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.slow(minutes=1),
     pytest.mark.skipif(
         not all((REPOSITORY / name).is_file() for name in FILES),
         reason="the tests are not run in a checkout",

@@ -92,7 +92,7 @@ def test_the_readme_says_how_to_test():
     assert readme_command("test").endswith(".venv/bin/pytest")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=4)
 def test_the_demo_command_of_the_readme(tmp_path):
     """In a clone, but in this environment: that of the README's tests is made as it says."""
     made, installed, command = readme_command("demo").split(" && ")

@@ -135,7 +135,7 @@ def runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     return [record.dagster_run for record in instance.get_run_records(ascending=True)]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=3)
 def test_from_a_dropped_zip_to_the_film_and_past_a_killed_run_without_a_click(tmp_path):
     """One `dagster dev` for all: starting it takes longest."""
     root, elsewhere = tmp_path / "data", tmp_path / "elsewhere"

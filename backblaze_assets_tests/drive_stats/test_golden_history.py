@@ -19,7 +19,7 @@ from backblaze_assets.drive_stats.survival import survival
 from backblaze_assets.files.origin import Origin
 from backblaze_assets_tests.real_data import SHARED
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=0.3)
 
 TOOL = SHARED / "tools" / "fleet_history.py"
 GOLDEN = SHARED / "facts" / "survival"

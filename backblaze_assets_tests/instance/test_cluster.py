@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dagster as dg
@@ -16,8 +16,9 @@ from backblaze_assets.resources import Data
 from backblaze_assets.settings import Settings
 from backblaze_assets.work.locks import one_at_a_time
 from backblaze_assets_tests.automation.test_daemon import wait_until
+from backblaze_assets_tests.benchmarks import history
 from backblaze_assets_tests.cluster import Cluster, cluster, copies, results
-from backblaze_assets_tests.project import Q3, START, Brief, Project
+from backblaze_assets_tests.project import Q3, START, Brief, Project, Small, kept_project
 from backblaze_assets_tests.servers import s3
 
 
@@ -39,59 +40,93 @@ def kill_at_work(running: Cluster, asset: str, key: str) -> tuple[dg.DagsterRun,
         found[:] = [it for it in running.started(asset) if it.tags[START] == key]
         return bool(found)
 
-    wait_until(is_at_work, 300, pause=0.2)
+    wait_until(is_at_work, 600, pause=0.2)
     worker = running.worker_of(found[0])
     running.kill(worker)
     return found[0], worker
 
 
+@dataclass(frozen=True)
+class Case:
+    """What a cluster is to do.
+
+    Attributes:
+        data: where the zips are.
+        alone: a data folder in which one process has made everything of the same zips.
+        definitions: which of those in `brief.py` that process had.
+        days_per_run: about how many days a run has.
+        killed: the first day of the run of `frames` whose worker is killed.
+    """
+
+    data: Data
+    alone: Path
+    definitions: str
+    days_per_run: int
+    killed: str
+
+
 @pytest.fixture
-def folder(tmp_path: Path, built: Project) -> Iterator[Data]:
-    """A folder that all share, with the zip of two quarters."""
+def two_quarters(tmp_path: Path, built: Project) -> Iterator[Case]:
+    """In a folder that all share."""
     root = tmp_path / "data"
     root.mkdir()
     shutil.copy(built.file("data_2013.zip"), root)
-    yield Brief(root)
+    yield Case(Brief(root), built.root, "brief", 91, Q3)
     assert not list(root.rglob(".tmp-*"))
 
 
 @pytest.fixture
-def store(tmp_path: Path, built: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Data]:
-    """A store that refuses one request in fifty, with the zip of two quarters."""
+def fourteen_quarters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
+    """In a store that refuses one request in fifty: six zips with one drive in fifty.
+
+    The drives are real ones where the tool that rebuilds their days is at hand.
+    """
+    zips = history.zips(tmp_path, 0.02)
+    alone = history.data_folder(tmp_path / "alone", zips)
+    with kept_project(alone, Small) as project:
+        project.update()
     with s3(tmp_path, every=50) as running:
         for name, value in running.variables.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("BACKBLAZE_DATA", running.address)
         monkeypatch.setenv("BACKBLAZE_COPY", str(tmp_path / "copies"))
-        Store(running.address).put("data_2013.zip", built.file("data_2013.zip"))
-        yield Brief.from_settings(Settings.from_environment())
+        for path in zips:
+            Store(running.address).put(path.name, path)
+        data = Small.from_settings(Settings.from_environment())
+        yield Case(data, alone, "small", 640, "2015-01-01")
         assert [line for line in running.requests() if " refused " in line]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("where", ["folder", "store"])
+@pytest.mark.slow(minutes=9)
+@pytest.mark.parametrize("what", ["two_quarters", "fourteen_quarters"])
 def test_everything_arrives_though_one_of_two_workers_is_killed(
-    where: str, request: pytest.FixtureRequest, tmp_path: Path, built: Project
+    what: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    data: Data = request.getfixturevalue(where)
-    with cluster(tmp_path, data.store or data.root, BACKBLAZE_DAYS_PER_RUN=91) as running:
+    case: Case = request.getfixturevalue(what)
+    data, days = case.data, case.days_per_run
+    with cluster(
+        tmp_path,
+        data.store or data.root,
+        definitions=case.definitions,
+        BACKBLAZE_DAYS_PER_RUN=days,
+    ) as running:
         places = [copies(tmp_path, name) / data.root.name for name in ("w1", "w2")]
         with ExitStack() as held:  # the step has begun, and goes on only when this is over
             for place in places if data.store else [data.root]:
                 locks = replace(data, root=place).locks
-                held.enter_context(one_at_a_time(locks, f"render-{Q3}", pytest.fail))
-            killed, worker = kill_at_work(running, "frames", Q3)
+                held.enter_context(one_at_a_time(locks, f"render-{case.killed}", pytest.fail))
+            killed, worker = kill_at_work(running, "frames", case.killed)
 
         def is_noticed() -> bool:
             run = running.instance.get_run_by_id(killed.run_id)
             return run is not None and run.status is dg.DagsterRunStatus.FAILURE
 
         wait_until(is_noticed, 60)
-        wait_until(lambda: running.is_idle() and is_whole(data, running.instance), 400, pause=1)
+        wait_until(lambda: running.is_idle() and is_whole(data, running.instance), 900, pause=3)
         runs = [run for run in running.runs() if run.run_id != killed.run_id]
         assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
         (again,) = [run for run in runs if run.parent_run_id == killed.run_id]
         assert running.worker_of(again) != worker
         assert {running.worker_of(run) for run in runs} == {"w1", "w2"}
     data.folder.fetch([data.root / asset for asset in GRAPH])
-    assert results(data.root) == results(built.root)
+    assert results(data.root) == results(case.alone)

@@ -316,6 +316,7 @@ def test_processes_make_an_instance_and_write_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc to count open files")
+@pytest.mark.usefixtures("no_database_open")
 def test_no_files_stay_open(tmp_path: Path) -> None:
     with instance_in(tmp_path) as instance:
         for number in range(2):

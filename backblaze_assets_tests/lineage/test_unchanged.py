@@ -40,7 +40,7 @@ def asks(monkeypatch, *wanted):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("settings")
+@pytest.mark.usefixtures("settings", "no_database_open")
 def test_dagsters_records_are_asked_when_something_has_changed(settled, monkeypatch):
     afr = ("afr_table", None)
     assert asks(monkeypatch, afr, afr, ("afr_table", date(2013, 4, 1))) == 1

@@ -107,7 +107,7 @@ def test_an_interrupt_ends_it_and_keeps_what_is_whole(data, stage, whole_group):
 
 
 @needs_signals
-@pytest.mark.slow
+@pytest.mark.slow(minutes=2)
 def test_what_was_interrupted_or_killed_is_finished_by_the_next_command(data):
     for path in list((data / "frames").glob("2013-*.jpg")):
         path.unlink()
