@@ -184,8 +184,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m backblaze_assets_tests.kills")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--quick", action="store_true", help="databases stay open, and do not wait for the disk"
+    )
     options = parser.parse_args(arguments)
-    make_dagster_quick()
+    make_dagster_quick(databases=options.quick)
     with tempfile.TemporaryDirectory() as name:
         build_definitions(Brief(Path(name)), Settings())  # all imports, once
         found = kill_often(Path(name), options.kills, options.seed, _say)

@@ -1,7 +1,7 @@
 """What Dagster does anew for every run and every look at its records, done once a process.
 
 The tests make thousands of runs in one process, and more than a third of their time went there. Of
-the programs that tests start, those of `program.py` and `kills.py` do the same; all others know
+the programs that tests start, `program.py` and `kills.py --quick` do the same; all others know
 nothing of this, so Dagster as it is is tested as well.
 """
 
@@ -31,11 +31,16 @@ MOST_KEPT = 40
 _KEPT: dict[str, Engine] = {}
 
 
-def make_dagster_quick() -> None:
-    """Change Dagster in this process, once."""
+def make_dagster_quick(*, databases: bool = True) -> None:
+    """Change Dagster in this process, once.
+
+    Args:
+        databases: whether the way it uses databases is changed as well.
+    """
     _read_migrations_once()
-    _keep_connections()
     _count_from_the_same_now()
+    if databases:
+        _keep_connections()
 
 
 def _read_migrations_once() -> None:
