@@ -1,8 +1,8 @@
 """What Dagster does anew for every run and every look at its records, done once a process.
 
 The tests make thousands of runs in one process, and more than a third of their time went there. Of
-the programs that tests start, `program.py` and `kills.py --quick` do the same; all others know
-nothing of this, so Dagster as it is is tested as well.
+the programs that tests start, `program.py` does the same, and so does `kills.py`, whose databases
+are as always without `--quick`. All others know nothing of this: Dagster as it is is tested too.
 """
 
 from collections.abc import Iterator, Mapping
