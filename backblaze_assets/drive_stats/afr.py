@@ -23,6 +23,8 @@ from backblaze_assets.drive_stats.publication import (
 )
 from backblaze_assets.drive_stats.quarters import FIRST_DAY, next_quarter, quarter_name
 from backblaze_assets.drive_stats.rates import (
+    CONFIDENCE,
+    NOT_TOLD_APART,
     afr_interval,
     afr_percent,
     benjamini_hochberg,
@@ -268,22 +270,36 @@ def against_the_rest(table: pl.DataFrame) -> pl.DataFrame:
         table: rows of one window and kind, the groups that are to be compared with each other.
 
     Returns:
-        `table` with rest_afr (null where there is no other), times_the_rest, excess_failures
-        (failures less those at the rate of the rest), and the verdict: `above` or `below` when
-        the interval leaves the rate of the rest out, else `not told apart`. In the order of
+        `table` with rest_afr (null where there is no other), times_the_rest (null where the rest
+        has no failure), excess_failures (failures less those at the rate of the rest), and the
+        verdict: `above` or `below` when the interval leaves the rate of the rest out and
+        `compare_rates` finds the difference to be more than chance, else `not told apart`. The
+        second matters where the rest is small: its own rate is uncertain, too. In the order of
         `table`.
     """
     days, failures = pl.col("drive_days"), pl.col("failures")
-    rest = afr_percent(failures.sum() - failures, days.sum() - days)
-    return table.with_columns(rest_afr=rest).with_columns(
+    others = (failures.sum() - failures, days.sum() - days)
+    found = table.with_columns(rest_afr=afr_percent(*others)).with_columns(
         times_the_rest=pl.when(pl.col("rest_afr") > 0).then(pl.col("afr") / pl.col("rest_afr")),
         excess_failures=failures - days * pl.col("rest_afr") / afr_percent(pl.lit(1), pl.lit(1)),
         verdict=pl.when(pl.col("afr_low") > pl.col("rest_afr"))
         .then(pl.lit("above"))
         .when(pl.col("afr_high") < pl.col("rest_afr"))
         .then(pl.lit("below"))
-        .otherwise(pl.lit("not told apart")),
+        .otherwise(pl.lit(NOT_TOLD_APART)),
     )
+    counts = found.select("verdict", failures, days, rest=others[0], rest_days=others[1])
+    verdicts = [
+        verdict if verdict == NOT_TOLD_APART or _is_sure(*each) else NOT_TOLD_APART
+        for verdict, *each in counts.iter_rows()
+    ]
+    return found.with_columns(verdict=pl.Series(verdicts, dtype=pl.String))
+
+
+def _is_sure(failures: int, days: int, other_failures: int, other_days: int) -> bool:
+    """Whether two rates differ by more than chance."""
+    p_value = compare_rates(failures, days, other_failures, other_days).p_value
+    return p_value is not None and p_value < 1 - CONFIDENCE
 
 
 def over_time(tables: Mapping[date, pl.DataFrame], window: Window) -> pl.DataFrame:

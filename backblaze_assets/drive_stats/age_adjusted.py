@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from backblaze_assets.drive_stats.lifetimes import entry_hours
-from backblaze_assets.drive_stats.rates import HOURS_PER_YEAR, poisson_interval
+from backblaze_assets.drive_stats.rates import HOURS_PER_YEAR, NOT_TOLD_APART, poisson_interval
 
 STEP_HOURS = HOURS_PER_YEAR // 2
 """Ages are compared by half a year."""
@@ -121,7 +121,7 @@ def for_its_age(drives: pl.DataFrame, first: date, last: date) -> pl.DataFrame:
                 .then(pl.lit("above"))
                 .when(pl.col("for_its_age_high") < 1)
                 .then(pl.lit("below"))
-                .otherwise(pl.lit("not told apart"))
+                .otherwise(pl.lit(NOT_TOLD_APART))
             )
         )
         .cast(AGE_ADJUSTED_SCHEMA)

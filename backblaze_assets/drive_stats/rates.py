@@ -19,6 +19,9 @@ CONFIDENCE = 0.95
 NORMAL_QUANTILE = 1.959963984540054
 """That of 1 - (1 - CONFIDENCE) / 2, for the intervals that are not exact."""
 
+NOT_TOLD_APART = "not told apart"
+"""Verdict on two rates whose difference may be chance."""
+
 _LAST_STEP = 1e-10
 """Relative: Newton's method squares its error, so the step after would be lost in rounding."""
 

@@ -1,5 +1,6 @@
 """The sections of the page, each as HTML from the tables."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -198,10 +199,7 @@ def watch_list(inputs: Inputs) -> str:
                     ),
                     cells.cell(number(row["drives_end"]), mid=True),
                     cells.cell(percent(row["afr"]), name="rate"),
-                    cells.cell(
-                        f"{row['times_the_rest']:.1f} "
-                        f"<small>(≥ {row['afr_low'] / row['rest_afr']:.1f})</small>"
-                    ),
+                    cells.cell(_times_the_rest(row)),
                     _for_its_age(inputs, row["model"], mid=True, watched=True),
                     cells.cell(
                         tag(
@@ -235,6 +233,14 @@ def watch_list(inputs: Inputs) -> str:
             class_="note",
         )
     )
+
+
+def _times_the_rest(row: Mapping[str, Any]) -> str:
+    """How many times the rate of the rest a model's is, and at least."""
+    if row["times_the_rest"] is None:
+        return f"{NOTHING} <small>(the rest: no failure)</small>"
+    at_least = row["afr_low"] / row["rest_afr"]
+    return f"{row['times_the_rest']:.1f} <small>(≥ {at_least:.1f})</small>"
 
 
 def _for_its_age(inputs: Inputs, model: str, *, mid: bool = False, watched: bool = False) -> str:

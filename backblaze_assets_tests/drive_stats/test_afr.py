@@ -307,23 +307,23 @@ def test_changes_name_what_is_more_than_chance_among_all_that_is_compared():
     assert changes(few, before).is_empty()
 
 
-def test_a_rate_is_compared_with_that_of_all_others():
-    rows = afr_rows(
-        [
-            {"model": "high", "drive_days": 36_500, "failures": 20},
-            {"model": "low", "drive_days": 365_000, "failures": 5},
-            {"model": "few", "drive_days": 365, "failures": 0},
-        ]
-    )
+def counted(*rows):
+    """Rows of `afr_table` of models with their drive days and failures."""
+    names = ("model", "drive_days", "failures")
+    counts = afr_rows([dict(zip(names, row, strict=True)) for row in rows])
     days, failures = pl.col("drive_days"), pl.col("failures")
     bounds = pl.DataFrame(
-        [poisson_interval(count) for count in rows["failures"]], ["low", "high"], orient="row"
+        [poisson_interval(count) for count in counts["failures"]], ["low", "high"], orient="row"
     )
-    rows = rows.hstack(bounds).with_columns(
+    return counts.hstack(bounds).with_columns(
         afr=36_500 * failures / days,
         afr_low=36_500 * pl.col("low") / days,
         afr_high=36_500 * pl.col("high") / days,
     )
+
+
+def test_a_rate_is_compared_with_that_of_all_others():
+    rows = counted(("high", 36_500, 20), ("low", 365_000, 5), ("few", 365, 0))
     found = against_the_rest(rows)
     assert found["verdict"].to_list() == ["above", "below", "not told apart"]
     rest = 5 / 365_365
@@ -331,6 +331,20 @@ def test_a_rate_is_compared_with_that_of_all_others():
     assert found["times_the_rest"][0] == pytest.approx(20 / 36_500 / rest)
     assert found["excess_failures"][0] == pytest.approx(20 - 36_500 * rest)
     assert against_the_rest(rows[:1])["verdict"].to_list() == ["not told apart"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdicts"),
+    [
+        # As published for the first quarter of 2020: nine of a model failed, and four of all others
+        # in a quarter of the time. Twice scipy's binomtest for 'less' is 0.44.
+        ([("HMS5C4040BLE640", 1_159_692, 9), ("others", 269_816, 4)], ["not told apart"] * 2),
+        ([("one failed", 13_932, 1), ("others", 11_668, 0)], ["not told apart"] * 2),
+        ([("thirty failed", 90_000, 30), ("others", 90_000, 0)], ["above", "below"]),
+    ],
+)
+def test_that_the_rate_of_a_small_rest_is_uncertain_too_is_heeded(rows, verdicts):
+    assert against_the_rest(counted(*rows))["verdict"].to_list() == verdicts
 
 
 def test_tables_of_several_quarters_and_models_that_came_and_went(tmp_path):

@@ -7,6 +7,9 @@ from html import escape
 from html.parser import HTMLParser
 
 import polars as pl
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from backblaze_assets.drive_stats.published import RECONCILED_SCHEMA
 from backblaze_assets.drive_stats.rates import poisson_interval
@@ -115,7 +118,7 @@ def table(counts):
     total = {"drives_end": 0, "drive_days": 0, "failures": 0}
     for model, counted in counts.items():
         figures = dict(zip(total, counted, strict=True))
-        rows.append({"model": model, **figures})
+        rows.append({"model": model, "first_seen": Q1, "last_seen": Q2, **figures})
         total = {name: total[name] + figures[name] for name in total}
     rows.append({"kind": "all", "group": "data drives", **total})
     return with_rates(
@@ -193,6 +196,33 @@ def test_those_that_fail_most_are_named_by_their_lower_bounds():
     assert second.count("at least") == 3
     assert third.count("at most") == 3
     assert "good 0" in third
+
+
+def test_where_the_rest_has_no_failure_nothing_is_divided_by_it():
+    text = page(small({"A": (900, 90_000, 30), "B": (900, 90_000, 0)}))
+    watched = text[text.index('id="watch"') : text.index('id="changed"')]
+    assert "(the rest: no failure)" in watched
+    assert "+30" in watched
+
+
+@st.composite
+def counts(draw):
+    """Drives, drive days and failures of some models: few or many of each, or none."""
+    some = st.one_of(st.just(0), st.integers(1, 3), st.integers(4, 5_000))
+    fleet = {}
+    for model in "ABCDE"[: draw(st.integers(1, 5))]:
+        days = 1 + draw(some) * draw(st.sampled_from([1, 90]))
+        fleet[model] = (draw(some), days, min(draw(some), days))
+    return fleet
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None, phases=[Phase.generate])  # a page is too long to shrink
+@given(now=counts(), before=st.none() | counts())
+def test_whatever_the_counts_are_there_is_a_whole_page(now, before):
+    text = page(small(now, before))
+    Read(re.sub(r"<(style|script)[^>]*>.*?</\1>", "", text, flags=re.DOTALL))
+    assert not re.search(r">\s*(nan|inf|None)\b", text)
 
 
 def test_how_many_fail_is_of_the_oldest_age_that_was_watched():
