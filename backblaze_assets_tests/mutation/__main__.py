@@ -221,7 +221,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--minutes", type=float, default=60, help="begin none after that")
     add("--fast", action="store_true", help="without slow tests")
     add("--near", action="store_true", help="only fast tests that mirror the file, to begin with")
-    add("--trust", action="store_true", help="do not first run the tests without a change")
+    add("--trust", action="store_true", help="do not run what notices a change without it, too")
     add("--resume", action="store_true", help="only what the log does not have")
     add("--survivors", action="store_true", help="the same, and again what had survived")
     add("--fail-under", type=float, default=0, help="percent to notice")

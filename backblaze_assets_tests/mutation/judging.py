@@ -160,13 +160,18 @@ class Judge:
     slow: bool = True
     trusts: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _sound: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._reach = Reach(self.root)
         self._noticed_by = defaultdict(Counter, self.noticed_by)
 
     def judge(self, mutant: Mutant, copy: Copy) -> Outcome:
-        """Test one mutant."""
+        """Test one mutant.
+
+        Raises:
+            UnchangedError: what has noticed it fails without the change, too.
+        """
         if time.monotonic() > self.until:
             return Outcome(mutant, LATE)
         seconds = 0.0
@@ -179,6 +184,7 @@ class Judge:
                 copy.write(mutant.path, original)
             seconds += run.seconds
             if run.code in (1, 2, -signal.SIGALRM):
+                self._check_without(run.last, files, marked, copy)
                 with self._lock:
                     self._noticed_by[mutant.path][run.last] += 1
                 verdict = TIMEOUT if run.code < 0 else KILLED
@@ -187,21 +193,27 @@ class Judge:
                 return Outcome(mutant, ERROR, seconds, f"pytest ended with {run.code}")
         return Outcome(mutant, SURVIVED, seconds)
 
-    def test_unchanged(self, paths: Iterable[PurePosixPath], copy: Copy) -> None:
-        """Run all tests once that may be run for mutants of these files.
+    def _check_without(self, test: str, files: Iterable[Path], marked: str, copy: Copy) -> None:
+        """See that what has noticed a change passes without it: once for each test.
+
+        Args:
+            test: the test; where there is none, a file could not be imported.
+            files: the tests that were run.
+            marked: which of them.
+            copy: of the repository, without a change.
 
         Raises:
-            UnchangedError: the tests fail without any change.
+            UnchangedError: it fails without any change.
         """
-        stages = [stage for path in paths if not self.trusts for stage in self._stages(path)]
-        for marked in (FAST, SLOW):
-            files = {file for files, mark, _ in stages if mark == marked for file in files}
-            if not files or time.monotonic() > self.until:
-                continue
-            run = copy.test(sorted(files), marked)
-            if run.code not in (0, 5):
-                why = run.last or f"pytest ended with {run.code}"
-                raise UnchangedError(f"the tests fail without any change: {why}")
+        with self._lock:
+            if self.trusts or test in self._sound:
+                return
+        run = copy.test([self.root / test] if test else files, marked)
+        if run.code not in (0, 5):
+            why = run.last or f"pytest ended with {run.code}"
+            raise UnchangedError(f"the tests fail without any change: {why}")
+        with self._lock:
+            self._sound.add(test)
 
     def _stages(self, path: PurePosixPath) -> list[tuple[list[Path], str, list[str]]]:
         """Files with tests, which of them, and those to begin with, in order."""
@@ -225,7 +237,7 @@ def judge_all(judge: Judge, mutants: Sequence[Mutant], workers: int) -> Iterable
     """Test mutants side by side, each worker in its own copy; outcomes as they come.
 
     Raises:
-        UnchangedError: the tests fail without any change.
+        UnchangedError: a test that has noticed one fails without any change.
     """
     if not mutants:
         return
@@ -239,9 +251,6 @@ def judge_all(judge: Judge, mutants: Sequence[Mutant], workers: int) -> Iterable
         judge = replace(judge, root=unchanged.folder)
         for number in range(workers):
             copies.put(Copy(unchanged.folder, Path(folder, str(number), "repository")))
-        copy = copies.get()
-        judge.test_unchanged(sorted({mutant.path for mutant in mutants}), copy)
-        copies.put(copy)
 
         def test(mutant: Mutant) -> Outcome:
             copy = copies.get()
