@@ -1,7 +1,11 @@
-"""Zips of the same content with other bytes, as one that is published anew."""
+"""Zips made from others: with other bytes, as one that is published anew, or with fewer days."""
 
+import re
 import zipfile
+from datetime import date
 from pathlib import Path
+
+from backblaze_assets.drive_stats.quarters import quarter_of
 
 
 def repack(path: Path, changed_day: str | None = None, column: str = "serial_number") -> None:
@@ -27,3 +31,24 @@ def _changed(csv: bytes, column: str) -> bytes:
     values = last.split(",")
     values[header.split(",").index(column)] = "77" if column.startswith("smart_") else "ANOTHER1"
     return "\n".join([header, *rows, ",".join(values), ""]).encode()
+
+
+def shortened(path: Path, folder: Path, days: int) -> Path:
+    """A copy of a zip that has only the first days of each of its quarters.
+
+    Args:
+        path: the zip.
+        folder: where to write the copy, under the same name.
+        days: how many.
+    """
+    copy = folder / path.name
+    with (
+        zipfile.ZipFile(path) as whole,
+        zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED) as short,
+    ):
+        for name in whole.namelist():
+            if found := re.search(r"(\d{4}-\d\d-\d\d)\.csv$", name):
+                day = date.fromisoformat(found[1])
+                if (day - quarter_of(day)).days < days:
+                    short.writestr(name, whole.read(name))
+    return copy
