@@ -584,7 +584,8 @@ def _finished(table: pa.Table, day: date) -> pa.Table:
         name: blank[types[name]] if column.null_count == rows else column
         for name, column in zip(table.column_names, table.columns, strict=True)
     }
-    columns["date"] = pa.repeat(pa.scalar(day, types["date"]), rows)
+    # By Polars, as Arrow would load Pandas for a single day.
+    columns["date"] = pl.repeat(day, rows, dtype=pl.Date, eager=True).to_arrow()
     return pa.table(columns)
 
 

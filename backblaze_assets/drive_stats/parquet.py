@@ -8,7 +8,6 @@ to four times as long as with Polars.
 """
 
 import hashlib
-import io
 import os
 import zlib
 from collections.abc import Iterable, Iterator
@@ -28,31 +27,11 @@ from backblaze_assets.files.origin import KEY, Origin
 
 _SUMS_KEY = "backblaze_assets.crc32"
 _FOOTER = b"crc32 of the footer "
-_NO_CRC = b"." * 8  # in the place of the digits until they are known
+_NO_VERSION = "." * 32  # in the place of digits until they are known, as the next two
+_NO_CRC = b"." * 8
 _NO_RANGE = b"." * 30  # offset, length and CRC-32: 12, 10 and 8 digits
 _END = 8  # bytes behind the footer: its length, and the magic number
 _PIECE = 1 << 20
-
-
-class _HashingFile(io.RawIOBase):
-    """Writes to a file and digests what passes through it, until `footer` is set."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.file = file
-        self.hasher = hashlib.blake2b(digest_size=16)
-        self.footer: bytearray | None = None
-
-    def writable(self) -> bool:
-        """Yes: pyarrow asks."""
-        return True
-
-    def write(self, data: Any, /) -> int:  # noqa: ANN401 - whatever has a buffer
-        """Write and digest `data`, bytes or a pyarrow buffer; return the number of bytes."""
-        if self.footer is None:
-            self.hasher.update(data)
-        else:
-            self.footer += memoryview(data)
-        return self.file.write(data)
 
 
 def write_parquet(
@@ -76,18 +55,25 @@ def write_parquet(
         options: passed to `pyarrow.parquet.ParquetWriter`; compression is zstd unless given.
     """
     options = {"compression": "zstd", "write_page_checksum": True, **options}
+    # In memory, where what is known only in the end is filled in: pyarrow hands over many small
+    # pieces, and each costs more than what is in it.
+    sink, metadata = pa.BufferOutputStream(), list[pq.FileMetaData]()
+    with pq.ParquetWriter(sink, table.schema, metadata_collector=metadata, **options) as writer:
+        writer.write_table(table, row_group_size=max(1, table.num_rows))
+        pages = sink.tell()
+        unknown = origin.with_data_version(_NO_VERSION)
+        sums = {_SUMS_KEY: _sums(table.column_names).decode()}
+        writer.add_key_value_metadata({KEY: unknown.to_json(), **(extra or {}), **sums})
+    content = memoryview(sink.getvalue())
+    hasher = hashlib.blake2b(str(table.schema.remove_metadata()).encode(), digest_size=16)
+    hasher.update(content[:pages])
+    data_version = hasher.hexdigest()
+    footer = bytearray(content[pages:-_END])
+    stamped = origin.with_data_version(data_version)
+    _put(footer, unknown.to_json().encode(), stamped.to_json().encode())
+    _fill_in(footer, table.column_names, metadata[0], content)
     with atomic_path(path) as unfinished, unfinished.open("wb") as file:
-        sink = _HashingFile(file)
-        sink.hasher.update(str(table.schema.remove_metadata()).encode())
-        with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), table.schema, **options) as writer:
-            writer.write_table(table, row_group_size=max(1, table.num_rows))
-            data_version = sink.hasher.hexdigest()
-            sink.footer = bytearray()
-            stamped = origin.with_data_version(data_version)
-            sums = {_SUMS_KEY: _sums(table.column_names).decode()}
-            texts = {KEY: stamped.to_json(), **(extra or {})}
-            writer.add_key_value_metadata({**texts, **sums})
-        _fill_in(unfinished, table.column_names, bytes(sink.footer[:-_END]), file)
+        file.writelines((content[:pages], footer, content[-_END:]))
     return data_version
 
 
@@ -195,24 +181,24 @@ def _sums(names: list[str]) -> bytes:
     return b"\n".join([*lines, b""])
 
 
-def _fill_in(path: Path, names: list[str], footer: bytes, file: BinaryIO) -> None:
-    """Write the checksums into the footer at the end of `file`, which is at `path`."""
-    file.flush()
-    filled = bytearray(footer)
-    metadata = pq.read_metadata(path)
-    with path.open("rb") as written:
-        for number, name in enumerate(names if metadata.num_row_groups else ()):
-            chunk = metadata.row_group(0).column(number)
-            offsets = (chunk.dictionary_page_offset, chunk.data_page_offset)
-            start, length = min(filter(None, offsets), default=0), chunk.total_compressed_size
-            written.seek(start)
-            crc = isal_zlib.crc32(written.read(length))
-            at = filled.index(b"\n%s\t%s" % (name.encode(), _NO_RANGE)) + len(name.encode()) + 2
-            filled[at : at + len(_NO_RANGE)] = b"%012x%010x%08x" % (start, length, crc)
-    at = filled.index(_FOOTER + _NO_CRC) + len(_FOOTER)
-    filled[at : at + len(_NO_CRC)] = b"%08x" % zlib.crc32(filled)
-    file.seek(-len(footer) - _END, os.SEEK_END)
-    file.write(filled)
+def _fill_in(
+    footer: bytearray, names: list[str], metadata: pq.FileMetaData, content: memoryview
+) -> None:
+    """Write the checksums of the columns in `content`, and its own, into the footer."""
+    for number, name in enumerate(names if metadata.num_row_groups else ()):
+        chunk = metadata.row_group(0).column(number)
+        offsets = (chunk.dictionary_page_offset, chunk.data_page_offset)
+        start, length = min(filter(None, offsets), default=0), chunk.total_compressed_size
+        crc = isal_zlib.crc32(content[start : start + length])
+        line = b"\n%s\t" % name.encode()
+        _put(footer, line + _NO_RANGE, line + b"%012x%010x%08x" % (start, length, crc))
+    _put(footer, _FOOTER + _NO_CRC, _FOOTER + b"%08x" % zlib.crc32(footer))
+
+
+def _put(text: bytearray, placeholder: bytes, known: bytes) -> None:
+    """Replace a placeholder by as many bytes."""
+    at = text.index(placeholder)
+    text[at : at + len(placeholder)] = known
 
 
 def _check_footer(file: BinaryIO) -> bytes:
