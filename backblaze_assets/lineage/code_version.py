@@ -9,12 +9,15 @@ must not import 744 million rows anew.
 
 import ast
 import json
-import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
+from importlib.util import cache_from_source
 from pathlib import Path
 
+from backblaze_assets.files.atomic import write_atomic
 from backblaze_assets.files.origin import digest
 
 PACKAGE = Path(__file__).parents[1]
@@ -22,35 +25,39 @@ PACKAGE = Path(__file__).parents[1]
 SHAPING = ("assets", "drive_stats", "film", "report")
 """Folders of the package whose code shapes content."""
 
-HANDED_DOWN = "BACKBLAZE_CODE_VERSIONS"
-"""Environment variable in which a process tells those that it starts what it has found, and of
-which bytes: to find it anew takes each of Dagster's processes half a second."""
+KEPT = Path(cache_from_source(str(PACKAGE / "code_versions.py"))).with_suffix(".json")
+"""Where the versions that were found are kept, with a digest of the bytes that they were found of:
+beside the compiled modules. To find them anew takes each process half a second or more."""
 
 
 @cache
 def code_version(asset: str) -> str:
     """Version of the code that makes an asset."""
-    known = {"of": digest_below(PACKAGE), **_handed_down()}
+    known = {"of": digest_below(PACKAGE)}
+    known |= _kept(known["of"])
     if asset not in known:
         known[asset] = version_below(PACKAGE, asset)
-        os.environ[HANDED_DOWN] = json.dumps(known)
+        if not sys.dont_write_bytecode:
+            with suppress(OSError):  # the package may be read-only
+                write_atomic(KEPT, json.dumps(known).encode(), sync=False)
     return known[asset]
 
 
-def _handed_down() -> dict[str, str]:
-    """What the process that started this one has found, or this one before, if the code is that."""
+def _kept(of: str) -> dict[str, str]:
+    """The versions that are kept, if they are those of just this code."""
     try:
-        known: dict[str, str] = json.loads(os.environ.get(HANDED_DOWN, ""))
-        return known if known["of"] == digest_below(PACKAGE) else {}
-    except (ValueError, LookupError, TypeError):
+        known: dict[str, str] = json.loads(KEPT.read_bytes())
+        return known if known["of"] == of else {}
+    except (OSError, ValueError, LookupError, TypeError):
         return {}
 
 
 @cache
 def digest_below(package: Path) -> str:
-    """A digest of all files of the package, byte by byte."""
-    files = (path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc")
-    return digest(part for path in sorted(files) for part in (str(path), path.read_bytes()))
+    """A digest of all files of the package, byte by byte, those aside that Python derives."""
+    files = (path for path in package.rglob("*") if path.is_file())
+    source = sorted(path for path in files if "__pycache__" not in path.parts)
+    return digest(part for path in source for part in (str(path), path.read_bytes()))
 
 
 def version_below(package: Path, asset: str) -> str:

@@ -2,13 +2,15 @@
 
 import json
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from backblaze_assets.graph import GRAPH
+from backblaze_assets.lineage import code_version as module
 from backblaze_assets.lineage.code_version import (
-    HANDED_DOWN,
     PACKAGE,
     code_version,
     digest_below,
@@ -203,33 +205,54 @@ def test_an_asset_without_module_or_function_is_an_error(copy):
 
 
 @pytest.fixture
-def as_at_the_start():
-    """Versions as a process has them that has just begun: none."""
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where versions are kept, and none found yet, as in a process that has just begun."""
+    path = tmp_path / "code_versions.json"
+    monkeypatch.setattr(module, "KEPT", path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     code_version.cache_clear()
-    yield
+    yield path
     code_version.cache_clear()
 
 
-@pytest.mark.usefixtures("as_at_the_start")
-def test_a_process_believes_the_one_that_started_it_while_the_code_is_the_same(monkeypatch):
-    known = {"of": digest_below(PACKAGE), "movie": "as the other one found"}
-    monkeypatch.setenv(HANDED_DOWN, json.dumps(known))
-    assert code_version("movie") == "as the other one found"
+def test_what_one_process_has_found_the_next_one_believes_while_the_code_is_the_same(kept):
+    found = code_version("movie")
+    known = json.loads(kept.read_text())
+    assert known == {"of": digest_below(PACKAGE), "movie": found}
+    kept.write_text(json.dumps({**known, "movie": "as was found"}))
+    code_version.cache_clear()
+    assert code_version("movie") == "as was found"
     assert code_version("share") == version_below(PACKAGE, "share")
+    assert json.loads(kept.read_text()).keys() == {"of", "movie", "share"}
 
 
-@pytest.mark.usefixtures("as_at_the_start")
 @pytest.mark.parametrize(
-    "told",
+    "text",
     [json.dumps({"of": "other bytes", "movie": "old"}), json.dumps({"movie": "old"}), "{", "7"],
 )
-def test_a_process_finds_versions_itself_when_the_code_is_another(monkeypatch, told):
-    monkeypatch.setenv(HANDED_DOWN, told)
+def test_a_process_finds_versions_itself_when_the_code_is_another(kept, text):
+    kept.write_text(text)
     assert code_version("movie") == version_below(PACKAGE, "movie")
+
+
+def test_where_nothing_can_be_kept_versions_are_found_each_time(kept, monkeypatch):
+    (kept.parent / "file").write_text("")
+    monkeypatch.setattr(module, "KEPT", kept.parent / "file" / "versions.json")
+    assert code_version("movie") == version_below(PACKAGE, "movie")
+
+
+def test_where_python_keeps_nothing_neither_does_this(kept, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    code_version("movie")
+    assert not kept.exists()
 
 
 def test_every_byte_of_the_package_decides_whether_that_is_so(copy):
     before = digest_below(copy.folder)
+    digest_below.cache_clear()
+    assert digest_below(copy.folder) == before
+    (copy.folder / "__pycache__").mkdir()
+    (copy.folder / "__pycache__" / "anything").write_text("")
     digest_below.cache_clear()
     assert digest_below(copy.folder) == before
     (copy.folder / "drive_stats" / "published.csv").write_text("")
