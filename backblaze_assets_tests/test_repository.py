@@ -48,7 +48,7 @@ def test_ci_and_the_workflow_know_the_pythons_of_the_package():
     versions = [f"3.{minor}" for minor in range(int(bounds[1]), int(bounds[2]))]
     workflow = yaml.safe_load(text(".github/workflows/ci.yml"))
     assert workflow["jobs"]["check"]["strategy"]["matrix"]["python"] == versions
-    assert f"for version in {' '.join(versions)}; do" in text(".ci/run")
+    assert f"for version in {' '.join(reversed(versions))}; do" in text(".ci/run")
 
 
 def test_the_map_names_every_room_of_the_package():
