@@ -43,7 +43,7 @@ def metadata(part: Part, rates: pl.DataFrame) -> Mapping[str, Any]:
     return {
         **chart(part.viewer, "afr_table", part.path, "failures a year by model, with intervals"),
         **{f"{window}_afr": round(row["afr"] or 0.0, 4) for window, row in whole.items()},
-        **({"rates": table(map(_row, quarter.iter_rows(named=True)))} if quarter.height else {}),
+        **table("rates", map(_row, quarter.iter_rows(named=True))),
         **{f"{window}_failures": row["failures"] for window, row in whole.items()},
         **{f"{window}_drive_days": row["drive_days"] for window, row in whole.items()},
         "dagster/row_count": rates.height,

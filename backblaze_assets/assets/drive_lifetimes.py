@@ -72,9 +72,12 @@ def metadata(part: Part, made: Lifetimes) -> Mapping[str, Any]:
         "drive_days": int(drives["drive_days"].sum()),
         "models": drives["model"].n_unique(),
         "partial_days": int(made.days.filter(pl.col("date") >= part.day)["partial"].sum()),
-        "largest_models": table(
-            {"model": model, "drives in service": count}
-            for model, count in models.head(10).iter_rows()
+        **table(
+            "largest_models",
+            (
+                {"model": model, "drives in service": count}
+                for model, count in models.head(10).iter_rows()
+            ),
         ),
     }
 

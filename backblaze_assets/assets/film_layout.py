@@ -40,11 +40,8 @@ def film_layout(step: Step) -> None:
 def metadata(_: Part, made: tuple[FilmLayout, pl.DataFrame, Style]) -> Mapping[str, Any]:
     """How full the canvas is, how small a drive, how many move; then what the captions say."""
     layout, drives, style = made
-    said = [
+    said = (
         {"from": str(caption.first), "text": f"{caption.name}: {caption.text}"}
         for caption in layout.captions
-    ]
-    return {
-        **measures(layout, drives, style),
-        **({"captions": table(said)} if said else {}),
-    }
+    )
+    return {**measures(layout, drives, style), **table("captions", said)}

@@ -124,15 +124,18 @@ def metadata(part: Part, made: Imported) -> Mapping[str, Any]:
         "drives_last_day": next((r.drives for r in reversed(reports) if r.drives), 0),
         "failures": sum(report.failures for report in reports),
         "rows_set_aside": sum(report.rows_rejected for report in reports),
-        "days_to_look_at": table(
-            {
-                "day": str(r.day),
-                "rows": r.rows_kept,
-                "drives": r.drives,
-                "failures": r.failures,
-                "set aside": r.rows_rejected,
-            }
-            for _, r in sorted(shown.items())
+        **table(
+            "days_to_look_at",
+            (
+                {
+                    "day": str(r.day),
+                    "rows": r.rows_kept,
+                    "drives": r.drives,
+                    "failures": r.failures,
+                    "set aside": r.rows_rejected,
+                }
+                for _, r in sorted(shown.items())
+            ),
         ),
         "first_day": str(reports[0].day),
         "last_day": str(reports[-1].day),

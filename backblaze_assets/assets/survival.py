@@ -36,7 +36,7 @@ def metadata(part: Part, curves: pl.DataFrame) -> Mapping[str, Any]:
     return {
         **chart(part.viewer, "survival", part.path, "failed by age, the largest models"),
         **({"fleet_failed_within_3_years": fleet["failed"][0]} if fleet.height else {}),
-        **({"models": table(map(_row, models.head(15).rows(named=True)))} if models.height else {}),
+        **table("models", map(_row, models.head(15).rows(named=True))),
         "groups": curves.select("kind", "group").n_unique(),
         "dagster/row_count": curves.height,
     }

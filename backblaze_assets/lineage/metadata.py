@@ -10,10 +10,18 @@ import dagster as dg
 from backblaze_assets.report.pictures import picture_of
 
 
-def table(rows: Iterable[Mapping[str, str | int | float | None]]) -> dg.TableMetadataValue:
-    """A table that the UI shows without a click; rows have the same columns, at least one row."""
+def table(
+    name: str, rows: Iterable[Mapping[str, str | int | float | None]]
+) -> dict[str, dg.MetadataValue]:
+    """The metadata `name`, a table that the UI shows without a click; none without rows.
+
+    Args:
+        name: of the metadata.
+        rows: with the same columns each.
+    """
     cells = [{name: "" if value is None else value for name, value in row.items()} for row in rows]
-    return dg.MetadataValue.table([dg.TableRecord(row) for row in cells])
+    records = [dg.TableRecord(row) for row in cells]
+    return {name: dg.MetadataValue.table(records)} if records else {}
 
 
 _WIDTH = 540

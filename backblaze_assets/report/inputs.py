@@ -78,6 +78,13 @@ class Inputs:
             pl.col("kind") == kind, pl.col("window") == window
         )
 
+    def total(self, window: Window) -> dict[str, Any]:
+        """The row of all drives; counts of 0 and no rates where none was there in the window."""
+        rows = self.rows("all", window)
+        if rows.is_empty():
+            return {name: 0 if kind.is_integer() else None for name, kind in rows.schema.items()}
+        return rows.row(0, named=True)
+
     def ranked(self, window: Window, quarter: date | None = None) -> pl.DataFrame:
         """The published models beside the rest of them (`against_the_rest`), by upper bound."""
         rows = self.rows("model", window, quarter)

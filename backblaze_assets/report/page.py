@@ -99,9 +99,7 @@ def _player(film: Film) -> str:
 
 
 def _figures(inputs: Inputs) -> str:
-    now = inputs.rows("all", "quarter").row(0, named=True)
-    year = inputs.rows("all", "year").row(0, named=True)
-    life = inputs.rows("all", "lifetime").row(0, named=True)
+    now, year, life = (inputs.total(window) for window in ("quarter", "year", "lifetime"))
     sizes = inputs.rows("size", "quarter").drop_nulls("capacity_tb")
     terabytes = float((sizes["capacity_tb"] * sizes["drives_end"]).sum())
     drives = max(now["drives_end"], 1)

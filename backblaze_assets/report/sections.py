@@ -292,7 +292,7 @@ def what_changed(inputs: Inputs) -> str:
                     class_="note",
                 )
             )
-    now = inputs.rows("all", "quarter").row(0, named=True)
+    now = inputs.total("quarter")
     events = came_and_went(inputs.newest, inputs.quarter)
     lines = [
         f"{number(now['drives_added'])} drives came, {number(now['drives_failed'])} failed, "

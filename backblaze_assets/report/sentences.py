@@ -44,7 +44,7 @@ def link(inputs: Inputs, model: str, verdict: str = "") -> str:
 
 
 def _what_happened(inputs: Inputs) -> tuple[str, str]:
-    now = inputs.rows("all", "quarter").row(0, named=True)
+    now = inputs.total("quarter")
     so_far = "" if inputs.whole_quarter else f" so far, to {inputs.days['date'][-1]}"
     name = quarter_name(inputs.quarter)
     text = (

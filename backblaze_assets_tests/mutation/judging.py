@@ -33,6 +33,9 @@ REMEMBERED = 12
 KILLED, TIMEOUT, SURVIVED, ERROR, LATE = "killed", "timeout", "survived", "error", "not run"
 NOTICED = (KILLED, TIMEOUT)
 
+FAILED = (1, 2, 4)
+"""Exit codes of pytest: a test has failed, or a module, or a `conftest.py`, cannot be imported."""
+
 
 class UnchangedError(Exception):
     """The tests fail without any change, so nothing can be said."""
@@ -183,7 +186,7 @@ class Judge:
             finally:
                 copy.write(mutant.path, original)
             seconds += run.seconds
-            if run.code in (1, 2, -signal.SIGALRM):
+            if run.code in (*FAILED, -signal.SIGALRM):
                 self._check_without(run.last, files, marked, copy)
                 with self._lock:
                     self._noticed_by[mutant.path][run.last] += 1
@@ -193,12 +196,12 @@ class Judge:
                 return Outcome(mutant, ERROR, seconds, f"pytest ended with {run.code}")
         return Outcome(mutant, SURVIVED, seconds)
 
-    def _check_without(self, test: str, files: Iterable[Path], marked: str, copy: Copy) -> None:
+    def _check_without(self, test: str, files: Sequence[Path], marked: str, copy: Copy) -> None:
         """See that what has noticed a change passes without it: once for each test.
 
         Args:
             test: the test; where there is none, a file could not be imported.
-            files: the tests that were run.
+            files: where the tests that were run are.
             marked: which of them.
             copy: of the repository, without a change.
 
@@ -208,7 +211,7 @@ class Judge:
         with self._lock:
             if self.trusts or test in self._sound:
                 return
-        run = copy.test([self.root / test] if test else files, marked)
+        run = copy.test([self.root / test] if test else files[:1], marked)
         if run.code not in (0, 5):
             why = run.last or f"pytest ended with {run.code}"
             raise UnchangedError(f"the tests fail without any change: {why}")
