@@ -47,6 +47,8 @@ def _what_happened(inputs: Inputs) -> tuple[str, str]:
     now = inputs.total("quarter")
     so_far = "" if inputs.whole_quarter else f" so far, to {inputs.days['date'][-1]}"
     name = quarter_name(inputs.quarter)
+    if not now["drive_days"]:
+        return f"<b>No drive was seen in {name}{so_far}.</b>", ""
     text = (
         f"<b>{number(now['failures'])} drives failed in {name}{so_far}: "
         f"{percent(now['afr'])} in a year.</b>"

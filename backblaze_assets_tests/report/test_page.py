@@ -170,6 +170,13 @@ def test_without_a_difference_nothing_is_claimed():
     assert third == "No model's rate is below the rest's by more than chance."
 
 
+def test_a_quarter_without_a_drive_is_called_that():
+    none = small(EVEN)
+    empty = replace(none, tables={Q2: none.newest.filter(pl.col("window") == "lifetime")})
+    assert said(empty) == ["No drive was seen in 2014-Q2 so far, to 2014-06-28."]
+    assert "0 drives came, 0 failed" in page(empty)
+
+
 def test_more_and_up_are_said_only_beyond_chance():
     many = EVEN | {"A": (900, 90_000, 60)}
     first, second, third = said(small(many, EVEN))
