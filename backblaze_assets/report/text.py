@@ -33,8 +33,12 @@ def size(terabytes: float | None) -> str:
 
 
 def anchor(model: str) -> str:
-    """The id of a model's section."""
-    return "model-" + re.sub(r"[^A-Za-z0-9]+", "-", model)
+    """The id of a model's section; each model has its own, whatever it is called."""
+    return "model-" + re.sub(r"[^A-Za-z0-9]", _in_id, model)
+
+
+def _in_id(match: re.Match[str]) -> str:
+    return "-" if match[0] == " " else f"_{ord(match[0]):x}_"
 
 
 def tag(name: str, content: str = "", **attributes: str | float | None) -> str:

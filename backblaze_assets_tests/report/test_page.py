@@ -279,6 +279,12 @@ def test_names_are_escaped(inputs):
     assert "&lt;i&gt;&amp;DM000" in text
 
 
+def test_models_whose_names_differ_in_signs_alone_have_sections_of_their_own():
+    names = ("A B", "A-B", "A_B", "A  B", "AÄB", "A_2d_B")
+    text = page(small(dict.fromkeys(names, (900, 90000, 5))))
+    assert len(set(re.findall(r'<details id="(model-[^"]*)">', text))) == len(names)
+
+
 def test_quarters_before(inputs):
     assert (inputs.quarter_before, inputs.year_before) == (Q1, date(2013, 4, 1))
     assert replace(inputs, quarter=Q1).quarter_before == Q4
