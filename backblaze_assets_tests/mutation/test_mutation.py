@@ -202,6 +202,18 @@ def test_tests_that_fail_without_a_change_are_an_error(repository, capsys):
     )
 
 
+@pytest.mark.slow
+def test_what_keeps_all_tests_from_being_imported_is_noticed(repository, capsys):
+    (repository / "tiny" / "rules.py").write_text("NUMBER = 1\n")
+    for path in (repository / "tiny_tests").glob("test_*.py"):
+        path.write_text("def test_it():\n    pass\n")
+    (repository / "tiny_tests" / "conftest.py").write_text(
+        "from tiny import rules\n\nassert rules.NUMBER == 1\n"
+    )
+    assert run(repository) == 0
+    assert "noticed 1 of 1: 100.0 %" in capsys.readouterr().out
+
+
 def test_when_the_time_is_over_none_is_begun(repository, capsys):
     assert run(repository, "--minutes", "0") == 1
     assert "noticed 0 of 0" in capsys.readouterr().out
