@@ -49,10 +49,10 @@ def _what_happened(inputs: Inputs) -> tuple[str, str]:
     name = quarter_name(inputs.quarter)
     if not now["drive_days"]:
         return f"<b>No drive was seen in {name}{so_far}.</b>", ""
-    text = (
-        f"<b>{number(now['failures'])} drives failed in {name}{so_far}: "
-        f"{percent(now['afr'])} in a year.</b>"
-    )
+    failed = f"{number(now['failures'])} drives failed"
+    if now["failures"] != now["drives_failed"]:  # some came back and failed again
+        failed = f"{number(now['failures'])} failures of {number(now['drives_failed'])} drives"
+    text = f"<b>{failed} in {name}{so_far}: {percent(now['afr'])} in a year.</b>"
     clauses = [
         clause
         for when, earlier in (

@@ -121,6 +121,8 @@ def table(counts):
         rows.append({"model": model, "first_seen": Q1, "last_seen": Q2, **figures})
         total = {name: total[name] + figures[name] for name in total}
     rows.append({"kind": "all", "group": "data drives", **total})
+    for row in rows:
+        row["drives_failed"] = row["failures"]
     return with_rates(
         pl.concat(
             afr_rows([{**row, "window": window} for row in rows])
@@ -168,6 +170,13 @@ def test_without_a_difference_nothing_is_claimed():
     )
     assert second == "No model's rate is above the rest's by more than chance."
     assert third == "No model's rate is below the rest's by more than chance."
+
+
+def test_drives_that_fail_twice_are_told_from_failures():
+    even = small(EVEN)
+    twice = even.newest.with_columns(drives_failed=pl.col("failures") - 1)
+    first = said(replace(even, tables={Q2: twice}))[0]
+    assert first.startswith("16 failures of 15 drives in 2014-Q2 so far")
 
 
 def test_a_quarter_without_a_drive_is_called_that():
