@@ -6,7 +6,8 @@ best of five, over HTTP.
 
 Measured on two cores beside other tests: 15 minutes, 687 CPU seconds; 286 to 338 MB up to the
 report, with the processes that draw frames and encode clips 560 to 880; Dagster's records 141 MB;
-UI 0.1, 0.2 and 0.2 s.
+UI 0.1, 0.2 and 0.2 s. What rises while frames are drawn is no leak: a process that draws goes from
+140 to 250 or 270 MB in its first 500 frames; of the same pictures drawn again Python keeps 10 kB.
 """
 
 import json
