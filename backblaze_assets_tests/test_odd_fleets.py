@@ -10,7 +10,7 @@ DRIVES = [f"S{n},ST4000DM000,4000787030016" for n in range(3)]
 
 
 def fleet(failed, days):
-    """Three drives on some days, which fail on others and are not seen again."""
+    """Three drives that report on `days` up to the day `failed`, on which all of them fail."""
     return Fleet(
         {
             day: [f"{day},{drive},{int(day == failed)},100" for drive in DRIVES if day <= failed]

@@ -116,7 +116,7 @@ def demo() -> None:
     os.environ |= settings.variables
     console.say(f"Writing the zips of a synthetic fleet to {_shown(settings.data)}")
     with listening(console.listener()):
-        write_zips(settings.data, last=date(2014, 6, 30))  # more than a year, in a minute
+        write_zips(settings.data, last=date(2014, 6, 30))  # a trailing year, and more
     data = _data(settings)
     _bring_up_to_date(data, list(GRAPH))
     tables = _tables("afr_table", None)

@@ -25,8 +25,8 @@ The quarter of 2021 beside the plain loop of Polars, in one run of November 2026
 it: 0.50 of its CPU seconds (126 against 254) and 0.53 of its wall time (89.5 against 168, while the
 host took 17 % of ours and 1 % of the loop's), 662 MB. fsync took 0.01 to 0.02 s a day.
 
-A day of 85 columns handed over 344 pieces to the file, each through Python: 3 ms of CPU, and twice
-that of wall beside another thread. So a file is put together in memory.
+A day of 85 columns handed over 344 pieces to the file, each through Python, and was read again for
+its checksums. Put together in memory, the file of 1,307 rows takes 12 ms of CPU instead of 17.
 
 What bounds it now, by profile: Parquet's levels, dictionaries and zstd (half), cutting 25 million
 fields and making integers of 17 million of them (a fifth), inflating (a tenth).
